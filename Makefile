@@ -1,0 +1,39 @@
+# Stepwise's commands. Each makes its own environment on the first call.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONPATH := $(CURDIR)
+
+.PHONY: run test bench picture train clean
+
+run: $(VENV)/run  ## start the studio and open it in the browser
+	$(BIN)/python app.py $(ARGS)
+
+test: $(VENV)/test  ## lint, types, unit tests and the page in a real browser
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m tests.browser.chromium
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/test  ## speeds, as ratios measured side by side
+	$(BIN)/python -m tests.bench $(ARGS)
+
+picture: $(VENV)/test  ## paint the README's picture anew
+	$(BIN)/python -m tests.browser.readme_picture
+
+train: $(VENV)/test  ## train the embedded model anew
+	$(BIN)/python -m studio.training all $(ARGS)
+
+$(VENV)/run: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/test: $(VENV)/run pyproject.toml
+	$(BIN)/python -m pip install --quiet -e .[test]
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,108 @@
+"""The left column: what to paint and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import gradio as gr
+
+from components.suggestions import EXAMPLES
+from studio.presets import AUTOMATIC, SAMPLERS, SCHEDULES
+from studio.request import GenerationRequest
+
+RANDOM, LOCKED = "Random", "Locked"
+DEFAULT = GenerationRequest()
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The widgets, in the order in which handlers take their values."""
+
+    prompt: Any
+    negative_prompt: Any
+    model: Any
+    sampler: Any
+    schedule: Any
+    steps: Any
+    cfg_scale: Any
+    width: Any
+    height: Any
+    batch_count: Any
+    batch_size: Any
+    seed_mode: Any
+    seed: Any
+
+    def inputs(self) -> list[Any]:
+        """All of them, for an event's inputs."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+@dataclass(frozen=True)
+class Actions:
+    """Buttons and notes of the column."""
+
+    paint: Any
+    surprise: Any
+    examples: tuple[Any, ...]
+    reuse: Any
+    open_picture: Any
+    steps_note: Any
+    cfg_note: Any
+    size_note: Any
+
+
+def _note() -> Any:
+    return gr.HTML("", elem_classes="sw-note", padding=False)
+
+
+def build(models: list[str]) -> tuple[Controls, Actions]:
+    """Build the column inside the layout that is open."""
+    prompt = gr.Textbox(
+        EXAMPLES[0], label="Prompt", lines=3, max_lines=8, elem_id="prompt", placeholder="What shall it be?"
+    )
+    with gr.Row(elem_classes="sw-chips"):
+        surprise = gr.Button("Surprise me", size="sm", elem_id="surprise", min_width=60)
+        examples = tuple(gr.Button(text, size="sm", min_width=60) for text in EXAMPLES[1:])
+    paint = gr.Button("Paint  ·  Ctrl ↵", variant="primary", elem_id="paint", size="lg")
+    negative = gr.Textbox(label="Negative prompt", lines=1, max_lines=4, elem_id="negative")
+    model = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")
+    with gr.Row():
+        sampler = gr.Dropdown(list(SAMPLERS), value=DEFAULT.sampler, label="Sampler", elem_id="sampler", min_width=120)
+        schedule = gr.Dropdown(
+            list(SCHEDULES), value=AUTOMATIC, label="Schedule type", elem_id="schedule", min_width=120
+        )
+    steps = gr.Slider(1, 150, DEFAULT.steps, step=1, label="Steps", elem_id="steps", buttons=[])
+    steps_note = _note()
+    cfg_scale = gr.Slider(1, 30, DEFAULT.cfg_scale, step=0.5, label="CFG scale", elem_id="cfg", buttons=[])
+    cfg_note = _note()
+    with gr.Row():
+        width = gr.Number(DEFAULT.width, label="Width", step=8, precision=0, elem_id="width", min_width=80)
+        height = gr.Number(DEFAULT.height, label="Height", step=8, precision=0, elem_id="height", min_width=80)
+    size_note = _note()
+    with gr.Row():
+        batch_count = gr.Number(1, label="Batch count", minimum=1, maximum=16, precision=0, min_width=80)
+        batch_size = gr.Number(1, label="Batch size", minimum=1, maximum=16, precision=0, min_width=80)
+    seed_mode = gr.Radio([RANDOM, LOCKED], value=RANDOM, label="Seed", elem_id="seed-mode")
+    with gr.Row(elem_classes="sw-seed"):
+        seed = gr.Number(7, show_label=False, label="Seed number", precision=0, elem_id="seed", min_width=100)
+        reuse = gr.Button("Reuse last", size="md", min_width=90, elem_id="reuse")
+    open_picture = gr.UploadButton(
+        "Settings from a PNG", file_types=[".png"], size="md", elem_id="open-picture", variant="secondary"
+    )
+    controls = Controls(
+        prompt,
+        negative,
+        model,
+        sampler,
+        schedule,
+        steps,
+        cfg_scale,
+        width,
+        height,
+        batch_count,
+        batch_size,
+        seed_mode,
+        seed,
+    )
+    return controls, Actions(paint, surprise, examples, reuse, open_picture, steps_note, cfg_note, size_note)

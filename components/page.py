@@ -1,0 +1,73 @@
+"""The page: its layout, and how it is launched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from components import controls, footer, recent, stage
+from components.bindings import Bindings, bind
+from components.theme import theme, variables
+from studio import Studio
+
+HEADER = """
+<header class="sw-header">
+  <h1>step<b>wise</b></h1>
+  <p>Watch a picture come out of noise, step by step.</p>
+  <button type="button" class="sw-theme" aria-label="Dark or light theme">◐</button>
+</header>
+"""
+HEADER_SCRIPT = """
+element.querySelector(".sw-theme").addEventListener("click", () => {
+  const dark = document.body.classList.toggle("dark");
+  localStorage.setItem("stepwise-theme", dark ? "dark" : "light");
+});
+"""
+THEME_SCRIPT = """
+() => {
+  const kept = localStorage.getItem("stepwise-theme");
+  if (kept) document.body.classList.toggle("dark", kept === "dark");
+}
+"""
+QUEUE_SIZE = 256
+UPLOAD_LIMIT = "20mb"
+DAY_S = 86_400
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The page over a studio."""
+    made = Bindings(studio)
+    with gr.Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
+        gr.HTML(HEADER, js_on_load=HEADER_SCRIPT, padding=False)
+        with gr.Row(elem_id="studio", equal_height=False):
+            with gr.Column(elem_id="left", min_width=0):
+                widgets, actions = controls.build(studio.library.names)
+            with gr.Column(elem_id="middle", min_width=0):
+                shown = stage.build()
+                strip = recent.build()
+        foot = footer.build()
+        bind(made, widgets, actions, shown, strip, foot, page)
+    return page
+
+
+def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
+    """Serve the page as the studio's settings say."""
+    settings = studio.settings
+    user, _, password = settings.password.partition(":")
+    page.queue(api_open=False, max_size=QUEUE_SIZE, default_concurrency_limit=8)
+    return page.launch(
+        server_name=settings.host,
+        server_port=settings.port or None,
+        share=settings.share,
+        auth=(user, password) if password else None,
+        max_file_size=UPLOAD_LIMIT,
+        run_history=False,
+        footer_links=[],
+        enable_monitoring=False,
+        theme=theme(),
+        css=variables(),
+        css_paths=[stage.ASSETS / "page.css"],
+        js=THEME_SCRIPT,
+        **options,
+    )

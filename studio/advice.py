@@ -1,0 +1,47 @@
+"""Advice where the field knows better: shown beside the control, never forced. Pure."""
+
+from __future__ import annotations
+
+from studio.presets import SAMPLERS
+
+FEWEST_USEFUL, MOST_USEFUL = 20, 50
+SIZE_SLACK = 0.6
+"""A model draws well between this share of its native side and its inverse."""
+
+
+def on_steps(steps: float, sampler: str) -> str:
+    """A word on the number of steps; empty where there is nothing to say."""
+    known = SAMPLERS.get(sampler)
+    if known is not None and known.few_step:
+        if steps > 8:
+            return f"{sampler} is made for models distilled to few steps: 4 to 8 are enough there."
+        return f"{sampler} wants a model distilled to few steps; others stay blurred."
+    if steps < 10:
+        return f"Few for {sampler}: {FEWEST_USEFUL} to {MOST_USEFUL} is where most pictures settle."
+    if steps > 100:
+        return f"More than {MOST_USEFUL} rarely changes anything but the time it takes."
+    return ""
+
+
+def on_cfg(cfg_scale: float, sampler: str) -> str:
+    """A word on the guidance scale."""
+    known = SAMPLERS.get(sampler)
+    if cfg_scale <= 1:
+        return "At 1 or less the negative prompt is not used and the prompt is followed loosely."
+    if known is not None and known.few_step and cfg_scale > 2:
+        return "Few-step models want 1 to 2."
+    if cfg_scale > 15:
+        return "Above 15 colours burn; 3 to 8 is the usual range."
+    return ""
+
+
+def on_size(width: float, height: float, native: int) -> str:
+    """A word on the size, for a model trained at ``native`` pixels a side."""
+    if width % 8 or height % 8:
+        return "Width and height must be multiples of 8."
+    side = (width * height) ** 0.5
+    if side > native / SIZE_SLACK:
+        return f"Larger than the model's {native} × {native}: things may appear twice."
+    if side < native * SIZE_SLACK:
+        return f"Smaller than the model's {native} × {native}: things may be cut off."
+    return ""

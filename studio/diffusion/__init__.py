@@ -1,0 +1,1 @@
+"""One denoising run: samplers, sigmas, the two seams, joining of calls, previews."""

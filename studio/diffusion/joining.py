@@ -1,0 +1,84 @@
+"""Joining the model calls of several runs into one forward, and taking the answer apart again.
+
+One general rule, for every denoiser: tensors led by the call's batch size are concatenated, a
+scalar timestep is spread over its pictures, and everything else must be equal, or the calls do
+not fit. Joined answers agree with solo ones to about 1e-4 and are never bit-equal.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from studio.diffusion.seams import ModelCall
+
+TIMESTEP = "timestep"
+SAMPLE_NAMES = ("sample", "hidden_states")
+
+
+def batch_size(call: ModelCall) -> int:
+    """How many rows the call's sample has."""
+    sample = next(call.arguments[name] for name in SAMPLE_NAMES if name in call.arguments)
+    return int(sample.shape[0])
+
+
+def fit_key(call: ModelCall) -> Hashable:
+    """Calls with equal keys can be joined."""
+    rows = batch_size(call)
+    leaves, shape = pytree.tree_flatten({name: call.arguments[name] for name in sorted(call.arguments)})
+    timestep = call.arguments.get(TIMESTEP)
+    return (
+        id(call.module),
+        str(shape),
+        tuple("timestep" if leaf is timestep else _leaf_key(leaf, rows) for leaf in leaves),
+    )
+
+
+def _leaf_key(leaf: Any, rows: int) -> Hashable:
+    if not isinstance(leaf, Tensor):
+        return (type(leaf).__name__, repr(leaf))
+    if leaf.dim() and leaf.shape[0] == rows:
+        return ("rows", tuple(leaf.shape[1:]), leaf.dtype, leaf.device)
+    return ("equal", leaf.dtype, leaf.detach().float().cpu().numpy().tobytes())
+
+
+def join(calls: Sequence[ModelCall]) -> dict[str, Any]:
+    """The arguments of one forward for calls that fit; a single call's are left as they are."""
+    if len(calls) == 1:
+        return calls[0].arguments
+    sizes = [batch_size(call) for call in calls]
+    flat = [pytree.tree_flatten({name: call.arguments[name] for name in sorted(call.arguments)}) for call in calls]
+    columns = zip(*(leaves for leaves, _ in flat), strict=True)
+    timestep = calls[0].arguments.get(TIMESTEP)
+    joined = [
+        _spread(column, sizes, calls[0]) if column[0] is timestep else _concatenate(column, sizes) for column in columns
+    ]
+    arguments: dict[str, Any] = pytree.tree_unflatten(joined, flat[0][1])
+    return arguments
+
+
+def _spread(timesteps: Sequence[Any], sizes: Sequence[int], call: ModelCall) -> Tensor:
+    sample = next(call.arguments[name] for name in SAMPLE_NAMES if name in call.arguments)
+    parts = [
+        torch.as_tensor(timestep, dtype=torch.float32, device=sample.device).expand(size)
+        for timestep, size in zip(timesteps, sizes, strict=True)
+    ]
+    return torch.cat(parts)
+
+
+def _concatenate(column: Sequence[Any], sizes: Sequence[int]) -> Any:
+    first = column[0]
+    if isinstance(first, Tensor) and first.dim() and first.shape[0] == sizes[0]:
+        return torch.cat(list(column))
+    return first
+
+
+def split(answer: Any, sizes: Sequence[int]) -> list[Any]:
+    """The answer of a joined forward, one for each call."""
+    if len(sizes) == 1:
+        return [answer]
+    leaves, shape = pytree.tree_flatten(answer)
+    columns = [leaf.split(list(sizes)) if isinstance(leaf, Tensor) else [leaf] * len(sizes) for leaf in leaves]
+    return [pytree.tree_unflatten([column[index] for column in columns], shape) for index in range(len(sizes))]

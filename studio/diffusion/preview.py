@@ -1,0 +1,51 @@
+"""Previews: x0 as a JPEG, by the linear map at every step and by a real decode when there is time."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+LONGEST_SIDE = 512
+QUALITY = 88
+SHARE_ON_CPU, SHARE_ON_GPU = 0.05, 0.03
+"""How much of the time of denoising real decodes may take."""
+
+
+def to_pictures(decoded: Tensor) -> list[Image.Image]:
+    """RGB pictures from (N, 3, H, W) of -1 to 1."""
+    pixels = decoded.float().add(1).mul(127.5).round().clamp(0, 255).permute(0, 2, 3, 1)
+    values: NDArray[np.uint8] = pixels.cpu().numpy().astype(np.uint8)
+    return [Image.fromarray(value) for value in values]
+
+
+def jpeg(decoded: Tensor, width: int, height: int) -> bytes:
+    """Pictures (N, 3, h, w) side by side as one JPEG, each scaled to ``width`` x ``height`` or,
+    where that is larger, to 512 pixels on its longer side."""
+    scale = min(1.0, LONGEST_SIDE / max(width, height))
+    size = (round(width * scale), round(height * scale))
+    pictures = [picture.resize(size, Image.Resampling.BICUBIC) for picture in to_pictures(decoded)]
+    row = Image.new("RGB", (size[0] * len(pictures), size[1]))
+    for index, picture in enumerate(pictures):
+        row.paste(picture, (index * size[0], 0))
+    file = io.BytesIO()
+    row.save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()
+
+
+class DecodeBudget:
+    """Says when a real decode fits into its share of the time. One for each run."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._spent_s, self._cost_s = 0.0, 0.0
+
+    def allows(self, elapsed_s: float) -> bool:
+        """Whether one more decode, costing what they cost so far, keeps within the share."""
+        return self._spent_s + self._cost_s <= self._share * elapsed_s
+
+    def spend(self, seconds: float) -> None:
+        """Note what a decode took."""
+        self._spent_s += seconds
+        self._cost_s = seconds if not self._cost_s else 0.7 * self._cost_s + 0.3 * seconds

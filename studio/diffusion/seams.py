@@ -1,0 +1,97 @@
+"""The two seams: where a running, unmodified diffusers pipeline meets the engine.
+
+Every pipeline does two things at each step: it calls its denoiser and it calls
+``scheduler.step``. Run in a greenlet, both calls can be taken out of its hands:
+
+- the **model seam** hands the denoiser's arguments to the engine instead of computing, so
+  that the engine can join the calls of several runs into one forward;
+- the **step seam** shows each step's x_t, sigma and predicted clean image x0 to the run.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from diffusers import SchedulerMixin
+from greenlet import getcurrent, greenlet
+from torch import Tensor, nn
+
+from studio.diffusion.denoised import NoiseLevel, denoised, noise_level
+
+
+@dataclass(frozen=True)
+class ModelCall:
+    """A denoiser's call that waits to be computed."""
+
+    module: nn.Module
+    forward: Callable[..., Any]
+    """The module's own forward."""
+    arguments: dict[str, Any]
+    """By parameter name."""
+
+
+@dataclass(frozen=True)
+class StepTaken:
+    """What one call of ``scheduler.step`` took and made."""
+
+    timestep: float
+    level: NoiseLevel
+    noisy: Tensor
+    """x_t (N, C, h, w), the sample before the step."""
+    denoised: Tensor
+    """x0 (N, C, h, w), the clean image predicted from it."""
+    latents: Tensor
+    """The sample after the step."""
+
+
+class InRun(greenlet):
+    """The greenlet a run's pipeline lives in; only from here are model calls handed over."""
+
+
+class ModelSeam:
+    """Adapts a denoiser's ``forward``; ``remove`` puts the original back."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module, self._forward = module, module.forward
+        signature = inspect.signature(module.forward)
+
+        @functools.wraps(module.forward)
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            current = getcurrent()
+            if not isinstance(current, InRun):
+                return self._forward(*args, **kwargs)
+            arguments = dict(signature.bind(*args, **kwargs).arguments)
+            arguments |= arguments.pop("kwargs", {})
+            assert current.parent is not None
+            return current.parent.switch(ModelCall(module, self._forward, arguments))
+
+        module.forward = forward
+
+    def remove(self) -> None:
+        """Give the module its own forward back."""
+        if self._module.forward is not self._forward:
+            del self._module.forward
+
+
+def watch_steps(scheduler: SchedulerMixin, see: Callable[[StepTaken], None]) -> None:
+    """The step seam: call ``see`` after every step of this scheduler, which belongs to one run.
+
+    The wrapped ``step`` keeps its signature, since pipelines look at it before they pass a
+    generator or eta.
+    """
+    step = scheduler.step
+
+    @functools.wraps(step)
+    def watched(model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
+        level = noise_level(scheduler, timestep)
+        clean = denoised(scheduler, model_output, sample, level)
+        result = step(model_output, timestep, sample, *args, **kwargs)
+        latents = result[0] if isinstance(result, tuple) else result.prev_sample
+        see(StepTaken(float(timestep), level, sample, clean, latents))
+        return result
+
+    scheduler.step = watched

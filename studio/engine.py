@@ -1,0 +1,271 @@
+"""The one worker: takes waiting runs, paints them together step by step, tells their events.
+
+A round is: admit runs, drop the cancelled, group the model calls that fit together, compute
+each group in one forward, hand every run its slice. All runs live in this one thread, so there
+are no locks and the order is fixed. Previews and files are made in a second thread behind it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+
+from studio.diffusion import joining, preview
+from studio.diffusion.painting import Painting, Stopped
+from studio.diffusion.seams import ModelCall, StepTaken
+from studio.errors import GenerationFailed, OutOfMemory, StudioError
+from studio.events import Cancelled, Failed, Finished, Produced, Started, Step
+from studio.gallery import infotext, pictures
+from studio.jobs import Jobs
+from studio.models import device
+from studio.models.library import Library
+from studio.models.loader import LoadedModel, load
+from studio.run import Run
+from studio.settings import Settings
+from studio.status import Status
+from studio.timeline.record import RecordedStep
+
+log = logging.getLogger("stepwise")
+IDLE_WAIT_S = 1.0
+
+
+@dataclass(eq=False)
+class _Active:
+    """A run in the engine's hands."""
+
+    run: Run
+    painting: Painting
+    budget: preview.DecodeBudget
+    started: float = field(default_factory=time.perf_counter)
+    evaluations: int = 0
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.perf_counter() - self.started
+
+    @property
+    def call(self) -> ModelCall:
+        """The model call the run waits for; an active run always waits for one."""
+        assert self.painting.waiting is not None
+        return self.painting.waiting
+
+
+class Engine:
+    """Serves ``jobs`` until they are closed. Everything but ``forwards`` is its own affair."""
+
+    def __init__(self, jobs: Jobs, library: Library, settings: Settings, status: Status) -> None:
+        self._jobs, self._library, self._settings, self._status = jobs, library, settings, status
+        self._placement = device.choose(settings.device, settings.precision)
+        self._models: dict[str, LoadedModel] = {}
+        self._active: list[_Active] = []
+        self._behind = ThreadPoolExecutor(1, "stepwise-previews")
+        self.forwards = 0
+        """Forwards computed so far, joined ones counted once."""
+
+    def serve(self) -> None:
+        """Paint until the queue is closed and empty of active runs."""
+        try:
+            while not self._jobs.closed:
+                self._admit()
+                self._round()
+        finally:
+            for active in list(self._active):
+                self._stop(active)
+            self._behind.shutdown()
+            for model in self._models.values():
+                model.close()
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs being painted now."""
+        return [active.run for active in list(self._active)]
+
+    def model(self, name: str) -> LoadedModel:
+        """The model of that name, loaded if it is not yet.
+
+        Raises:
+            ModelUnavailable: if it cannot be.
+        """
+        if name not in self._models:
+            self._status.tell(f"loading {name}")
+            try:
+                self._models[name] = load(self._library.folder(name), name, self._placement)
+            finally:
+                self._status.ready(str(self._placement))
+        return self._models[name]
+
+    def _admit(self) -> None:
+        for run in self._jobs.waiting():
+            if (run.cancel_asked or run.abandoned) and self._jobs.remove(run):
+                run.post(Cancelled(run=run.id, steps_done=0))
+        while len(self._active) < self._settings.concurrency:
+            taken = self._jobs.take(timeout=0 if self._active else IDLE_WAIT_S)
+            if taken is None:
+                return
+            if taken.cancel_asked or taken.abandoned:
+                taken.post(Cancelled(run=taken.id, steps_done=0))
+            else:
+                self._start(taken)
+
+    def _start(self, run: Run) -> None:
+        try:
+            model = self.model(run.request.model)
+            share = preview.SHARE_ON_CPU if model.device.type == "cpu" else preview.SHARE_ON_GPU
+            active: _Active
+            painting = Painting(run.request, model, lambda step: self._see(active, step))
+            active = _Active(run, painting, preview.DecodeBudget(share))
+            self._active.append(active)
+        except Exception as error:
+            self._fail(run, error)
+            return
+        self._advance(active, painting.start)
+        if active in self._active:
+            active.evaluations = len(painting.scheduler.timesteps)
+            run.post(Started(run=run.id, steps=run.request.steps, evaluations=active.evaluations))
+
+    def _round(self) -> None:
+        for active in list(self._active):
+            if active.run.cancel_asked or active.run.abandoned:
+                self._stop(active)
+        groups: defaultdict[Hashable, list[_Active]] = defaultdict(list)
+        for active in self._active:
+            alone = active.run.id if active.run.request.reproducible else None
+            groups[alone, joining.fit_key(active.call)].append(active)
+        for group in groups.values():
+            self._compute(group)
+
+    def _compute(self, group: Sequence[_Active]) -> None:
+        """One forward for calls that fit, and every run its slice of the answer."""
+        calls = [active.call for active in group]
+        began = time.perf_counter()
+        try:
+            answer = group[0].painting.model.compute(calls[0], joining.join(calls))
+            answers = joining.split(answer, [joining.batch_size(call) for call in calls])
+        except Exception as error:
+            self._recover(group, error)
+            return
+        self.forwards += 1
+        self._status.count(len(group), time.perf_counter() - began)
+        for active, part in zip(group, answers, strict=True):
+            self._advance(active, partial(active.painting.answer, part))
+
+    def _recover(self, group: Sequence[_Active], error: Exception) -> None:
+        """Together they may be too much for the memory, or one of them is ill: each alone. One
+        alone is told, inside its pipeline."""
+        if len(group) > 1:
+            for active in group:
+                self._compute([active])
+        else:
+            self._advance(group[0], partial(group[0].painting.fail, error))
+
+    def _advance(self, active: _Active, move: Callable[[], None]) -> None:
+        """Let the run go on to its next model call, its end or its failure."""
+        try:
+            move()
+        except Stopped:
+            self._leave(active)
+        except Exception as error:
+            self._leave(active)
+            self._fail(active.run, error)
+        else:
+            if active.painting.waiting is None and active.painting.latents is not None:
+                self._leave(active)
+                self._behind.submit(self._finish, active)
+
+    def _stop(self, active: _Active) -> None:
+        self._advance(active, active.painting.stop)
+        self._leave(active)
+        done = Cancelled(run=active.run.id, steps_done=len(active.run.steps))
+        self._behind.submit(active.run.post, done)
+
+    def _leave(self, active: _Active) -> None:
+        if active in self._active:
+            self._active.remove(active)
+
+    def _fail(self, run: Run, error: Exception) -> None:
+        coded = _coded(error)
+        if not isinstance(error, StudioError):
+            log.error("run %s failed", run.id, exc_info=error)
+        self._behind.submit(run.post, Failed(run=run.id, code=coded.code, sentence=str(coded)))
+
+    def _see(self, active: _Active, step: StepTaken) -> None:
+        """The step seam: record what happened, and have it previewed behind the denoising."""
+        request, model, steps = active.run.request, active.painting.model, active.run.steps
+        record = RecordedStep(
+            index=len(steps),
+            sigma=step.level.ratio,
+            timestep=step.timestep,
+            noisy=step.noisy.float().cpu(),
+            denoised=step.denoised.float().cpu(),
+            latents=step.latents.float().cpu(),
+            develop=lambda latents: preview.jpeg(model.decode(latents.to(model.device)), request.width, request.height),
+        )
+        steps.append(record)
+        elapsed = active.elapsed_s
+        told = Step(
+            run=active.run.id,
+            index=record.index,
+            total=active.evaluations,
+            sigma=record.sigma,
+            timestep=record.timestep,
+            elapsed_s=elapsed,
+            left_s=elapsed / len(steps) * (active.evaluations - len(steps)),
+        )
+        self._behind.submit(self._preview, active, told, step.denoised if self._settings.previews else None)
+
+    def _preview(self, active: _Active, step: Step, clean: torch.Tensor | None) -> None:
+        picture, decoded = None, False
+        stale = len(active.run.steps) > step.index + 2
+        began = time.perf_counter()
+        try:
+            if clean is not None and not stale:
+                request, model = active.run.request, active.painting.model
+                decoded = active.budget.allows(step.elapsed_s)
+                pixels = model.decode(clean) if decoded else model.linear_preview(clean)
+                picture = preview.jpeg(pixels, request.width, request.height)
+                spent = time.perf_counter() - began
+                self._status.previewed(spent)
+                if decoded:
+                    active.budget.spend(spent)
+        except Exception as error:  # a preview is never worth a picture
+            log.warning("no preview of step %d: %s", step.index, error)
+        values = {
+            name: getattr(step, name) for name in ("run", "index", "total", "sigma", "timestep", "elapsed_s", "left_s")
+        }
+        active.run.post(Step(**values, preview=picture, decoded=decoded))
+
+    def _finish(self, active: _Active) -> None:
+        """Decode, write, then say so: pictures are durable before anybody hears of them."""
+        run, model = active.run, active.painting.model
+        assert active.painting.latents is not None
+        try:
+            made = preview.to_pictures(model.decode(active.painting.latents))
+            for index, (picture, seed) in enumerate(zip(made, run.request.seeds, strict=True)):
+                text = infotext.of_request(run.request, seed, model.fingerprint)
+                path = pictures.save(picture, text, self._settings.outputs, run.owner, f"{run.id}-{seed}")
+                run.post(Produced(run=run.id, index=index, path=path, seed=seed, infotext=text))
+            run.post(Finished(run=run.id, elapsed_s=active.elapsed_s))
+        except Exception as error:
+            coded = _coded(error)
+            log.error("run %s could not be finished", run.id, exc_info=error)
+            run.post(Failed(run=run.id, code=coded.code, sentence=str(coded)))
+
+
+def _coded(error: Exception) -> StudioError:
+    """The error as one with a code and a sentence a person can act on."""
+    if isinstance(error, StudioError):
+        return error
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "alloc" in str(error).lower():
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return OutOfMemory("The memory of this machine was not enough: lower the size or the batch size.")
+    if isinstance(error, OSError):
+        return GenerationFailed(f"The picture could not be saved: {error.strerror or error}.")
+    return GenerationFailed(f"The model failed ({type(error).__name__}: {error}). Try other settings.")

@@ -1,0 +1,53 @@
+"""Errors with a code for programs and a sentence for people that says what to change."""
+
+
+class StudioError(Exception):
+    """An error a person can act on. ``code`` is stable, ``str(error)`` is the sentence."""
+
+    code = "studio"
+
+
+class RequestRefused(StudioError):
+    """The request is outside the limits; no model was touched."""
+
+    code = "request"
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class QueueFull(StudioError):
+    """Too many jobs wait already."""
+
+    code = "queue_full"
+
+
+class ModelUnavailable(StudioError):
+    """The model is not there, or could not be loaded."""
+
+    code = "model"
+
+
+class OutOfMemory(StudioError):
+    """The device ran out of memory."""
+
+    code = "out_of_memory"
+
+
+class NotANumber(StudioError):
+    """The model answered NaN or infinity."""
+
+    code = "not_a_number"
+
+
+class GenerationFailed(StudioError):
+    """The model or the sampler failed in some other way."""
+
+    code = "failed"
+
+
+class UnreadablePicture(StudioError):
+    """A file that was offered as a picture is none we can read."""
+
+    code = "picture"

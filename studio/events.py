@@ -1,0 +1,89 @@
+"""What the engine tells about a run, in the order it happens.
+
+Every run's events are numbered from 0 without a gap; the last one is ``Finished``, ``Failed``
+or ``Cancelled``, and nothing comes after it.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened to a run."""
+
+    run: str
+    sequence: int = field(default=-1, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queued(Event):
+    """The run waits; ``ahead`` runs come before it."""
+
+    ahead: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started(Event):
+    """The first model call is about to be made."""
+
+    steps: int
+    """Steps asked for."""
+    evaluations: int
+    """Sampler steps to come: more than ``steps`` where a sampler calls the model twice a step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Event):
+    """One denoising step is done."""
+
+    index: int
+    """0 for the first step."""
+    total: int
+    sigma: float
+    """Noise level the step started from, in units of the data's deviation (sigma / alpha)."""
+    timestep: float
+    elapsed_s: float
+    left_s: float
+    """Estimated seconds to the end of the run."""
+    preview: bytes | None = field(default=None, repr=False)
+    """JPEG of the predicted clean image (x0), pictures of a batch side by side; None if it was
+    dropped because the next one was already there."""
+    decoded: bool = False
+    """True where the preview was decoded by an autoencoder, False where it is the linear map."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Produced(Event):
+    """One finished picture is on disk, durable."""
+
+    index: int
+    path: Path
+    seed: int
+    infotext: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished(Event):
+    """All pictures are on disk."""
+
+    elapsed_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """The run ended with an error."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancelled(Event):
+    """The run was stopped; ``steps_done`` steps are kept."""
+
+    steps_done: int
+
+
+LAST_EVENTS: tuple[type[Any], ...] = (Finished, Failed, Cancelled)

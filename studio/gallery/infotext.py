@@ -1,0 +1,88 @@
+"""Infotext: the settings of a picture as the AUTOMATIC1111 web UI writes them into PNG files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from studio.presets import AUTOMATIC, known_as
+from studio.request import GenerationRequest
+
+CHUNK = "parameters"
+"""The PNG text chunk it stands in."""
+LONGEST = 200_000
+PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+NEGATIVE = "Negative prompt:"
+FEWEST_PAIRS = 3
+"""A last line with fewer pairs than this is part of the prompt."""
+
+
+def of_request(request: GenerationRequest, seed: int, model_hash: str) -> str:
+    """The infotext of the picture with that seed."""
+    pairs = {
+        "Steps": request.steps,
+        "Sampler": request.sampler,
+        "Schedule type": request.schedule,
+        "CFG scale": f"{request.cfg_scale:g}",
+        "Seed": seed,
+        "Size": f"{request.width}x{request.height}",
+        "Model hash": model_hash,
+        "Model": request.model,
+        "RNG": "CPU",
+        "Version": "Stepwise",
+    }
+    lines = [request.prompt]
+    if request.negative_prompt:
+        lines.append(f"{NEGATIVE} {request.negative_prompt}")
+    lines.append(", ".join(f"{key}: {_quoted(str(value))}" for key, value in pairs.items()))
+    return "\n".join(lines)
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ',:\n"') else value
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        try:
+            return str(json.loads(value))
+        except ValueError:
+            return value
+    return value.strip()
+
+
+def parse(text: str) -> dict[str, str]:
+    """Settings by their infotext names, with "Prompt" and "Negative prompt". Never raises."""
+    *lines, last = text[:LONGEST].strip().split("\n")
+    pairs = PAIR.findall(last)
+    if len(pairs) < FEWEST_PAIRS:
+        lines, pairs = [*lines, last], []
+    prompt, _, negative = "\n".join(lines).partition(NEGATIVE)
+    found = {key.strip(): _unquoted(value) for key, value in pairs}
+    return {"Prompt": prompt.strip(), "Negative prompt": negative.strip()} | found
+
+
+def to_fields(found: dict[str, str]) -> dict[str, Any]:
+    """What of a parsed infotext a request has a field for. Values that are not what they should
+    be are left out; limits are for ``limits.check``."""
+    fields: dict[str, Any] = {"prompt": found.get("Prompt", ""), "negative_prompt": found.get("Negative prompt", "")}
+    numbers: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+        ("Steps", "steps", int),
+        ("CFG scale", "cfg_scale", float),
+        ("Seed", "seed", int),
+    )
+    for key, field, kind in numbers:
+        try:
+            fields[field] = kind(found[key])
+        except (KeyError, ValueError):
+            continue
+    if match := re.fullmatch(r"(\d{1,5})x(\d{1,5})", found.get("Size", "")):
+        fields["width"], fields["height"] = int(match[1]), int(match[2])
+    if "Sampler" in found:
+        fields["sampler"], schedule = known_as(found["Sampler"])
+        fields["schedule"] = found.get("Schedule type", schedule or AUTOMATIC)
+    if "Model" in found:
+        fields["model"] = found["Model"]
+    return fields

@@ -1,0 +1,89 @@
+"""Finished pictures as files: written whole and durably or not at all, and read with care."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+
+from PIL import Image, PngImagePlugin
+
+from studio.errors import UnreadablePicture
+from studio.gallery import infotext
+
+LOCAL = "local"
+"""The owner who sits at this machine."""
+MOST_PIXELS = 64_000_000
+
+
+def folder_of(outputs: Path, owner: str) -> Path:
+    """Where an owner's pictures go: the web UI's folder name for the local one."""
+    if owner == LOCAL:
+        return outputs / "txt2img-images"
+    return outputs / "people" / re.sub(r"[^A-Za-z0-9_-]", "_", owner)
+
+
+def save(picture: Image.Image, text: str, outputs: Path, owner: str, name: str) -> Path:
+    """Write a PNG with its infotext; when this returns it would survive a power cut.
+
+    Raises:
+        OSError: if it could not be written; then there is no file.
+    """
+    folder = folder_of(outputs, owner) / time.strftime("%Y-%m-%d")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{time.strftime('%H%M%S')}-{name}.png"
+    partial = path.with_suffix(".partial")
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text(infotext.CHUNK, text)
+    try:
+        with partial.open("wb") as file:
+            picture.save(file, "PNG", pnginfo=notes)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(path)
+        _sync_folder(folder)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows has no handle on a folder to sync
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def recent(outputs: Path, owner: str, count: int) -> list[Path]:
+    """The newest pictures of an owner, newest first."""
+    root = folder_of(outputs, owner)
+    days = sorted((day for day in root.glob("*") if day.is_dir()), reverse=True)
+    found: list[Path] = []
+    for day in days:
+        found += sorted(day.glob("*.png"), reverse=True)
+        if len(found) >= count:
+            break
+    return found[:count]
+
+
+def read_infotext(path: Path) -> str:
+    """The infotext in a PNG somebody offers; empty if it has none. The pixels are never read.
+
+    Raises:
+        UnreadablePicture: if it is no PNG, or one of absurd size.
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise UnreadablePicture(f"This picture is too large: at most {MOST_PIXELS // 1_000_000} megapixels.")
+            text = picture.info.get(infotext.CHUNK, "")
+            return text if isinstance(text, str) else ""
+    except UnreadablePicture:
+        raise
+    except Exception as error:  # Pillow raises many kinds for broken files; all mean: not readable
+        raise UnreadablePicture("This file is not a PNG picture that can be read.") from error

@@ -1,0 +1,89 @@
+"""The queue: bounded, fair between people, first come first served within one person's jobs."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+
+from studio.errors import QueueFull
+from studio.run import Run
+
+
+class Jobs:
+    """Runs that wait for the engine. Owners take turns, so that twenty jobs of one person do not
+    hold up another's first. Safe to use from any thread."""
+
+    def __init__(self, size: int, per_owner: int) -> None:
+        self._size, self._per_owner = size, per_owner
+        self._owners: OrderedDict[str, deque[Run]] = OrderedDict()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return sum(len(waiting) for waiting in self._owners.values())
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._closed
+
+    def put(self, run: Run) -> int:
+        """Let the run wait; the answer is how many come before it.
+
+        Raises:
+            QueueFull: when its owner or everybody together has too many waiting.
+        """
+        with self._changed:
+            mine = self._owners.get(run.owner, deque())
+            if self._closed:
+                raise QueueFull("The studio is closing.")
+            if len(mine) >= self._per_owner:
+                raise QueueFull(f"You have {len(mine)} pictures waiting already: let one finish, or stop one.")
+            if len(self) >= self._size:
+                raise QueueFull(f"{len(self)} pictures are waiting already: try again in a moment.")
+            self._owners.setdefault(run.owner, mine).append(run)
+            self._changed.notify_all()
+            return self._ahead_of(run)
+
+    def take(self, timeout: float | None = 0) -> Run | None:
+        """The next run, waiting ``timeout`` seconds for one (None: until there is one or the
+        queue is closed)."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._owners or self._closed, timeout)
+            if not self._owners:
+                return None
+            owner, waiting = self._owners.popitem(last=False)
+            run = waiting.popleft()
+            if waiting:
+                self._owners[owner] = waiting
+            return run
+
+    def remove(self, run: Run) -> bool:
+        """Take a waiting run out; False if it was not waiting any more."""
+        with self._changed:
+            waiting = self._owners.get(run.owner)
+            if waiting is None or run not in waiting:
+                return False
+            waiting.remove(run)
+            if not waiting:
+                del self._owners[run.owner]
+            return True
+
+    def waiting(self) -> list[Run]:
+        """The runs that wait, in the order they will be taken."""
+        with self._changed:
+            return self._order()
+
+    def close(self) -> None:
+        """Take no more runs and wake who waits in ``take``."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _ahead_of(self, run: Run) -> int:
+        return self._order().index(run)
+
+    def _order(self) -> list[Run]:
+        lines = [list(waiting) for waiting in self._owners.values()]
+        longest = max(map(len, lines), default=0)
+        return [line[turn] for turn in range(longest) for line in lines if turn < len(line)]

@@ -1,0 +1,95 @@
+"""Is this request allowed? Pure: nothing is loaded, nothing is changed, nothing clamps later."""
+
+import math
+from dataclasses import dataclass
+
+from studio.errors import RequestRefused
+from studio.presets import SAMPLERS, schedules_of
+from studio.request import MAX_SEED, RANDOM_SEED, GenerationRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The most a request may ask for."""
+
+    steps: int = 150
+    cfg_scale: float = 30.0
+    side: int = 2048
+    smallest_side: int = 64
+    batch_size: int = 16
+    prompt_characters: int = 8_000
+    work: int = 2048 * 2048 * 150
+    """Pixels times steps times pictures."""
+
+
+def work(request: GenerationRequest) -> int:
+    """What the request costs: pixels times steps times pictures."""
+    return request.width * request.height * request.steps * request.batch_size
+
+
+def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
+    """Accept the request, or say what to change.
+
+    Raises:
+        RequestRefused: with the field and a sentence.
+    """
+    _check_types(request)
+    _check_texts(request, limits)
+    _check_number("steps", request.steps, 1, limits.steps, "Steps")
+    _check_number("cfg_scale", request.cfg_scale, 0, limits.cfg_scale, "CFG scale")
+    _check_number("batch_size", request.batch_size, 1, limits.batch_size, "Batch size")
+    for field in ("width", "height"):
+        _check_number(field, getattr(request, field), limits.smallest_side, limits.side, field.capitalize())
+        if getattr(request, field) % 8:
+            near = round(getattr(request, field) / 8) * 8
+            raise RequestRefused(field, f"{field.capitalize()} must be a multiple of 8: try {near}.")
+    if not RANDOM_SEED <= request.seed <= MAX_SEED:
+        raise RequestRefused("seed", f"Seed must be from 0 to {MAX_SEED}, or -1 for a random one.")
+    _check_sampler(request)
+    if work(request) > limits.work:
+        raise RequestRefused("width", "This is too much for one run: lower the size, the steps or the batch size.")
+
+
+def _check_types(request: GenerationRequest) -> None:
+    for field in ("steps", "width", "height", "batch_size", "seed"):
+        if type(getattr(request, field)) is not int:
+            raise RequestRefused(field, f"{_named(field)} must be a whole number.")
+    if type(request.cfg_scale) not in (int, float):
+        raise RequestRefused("cfg_scale", "CFG scale must be a number.")
+    for field in ("prompt", "negative_prompt", "model", "sampler", "schedule"):
+        if not isinstance(getattr(request, field), str):
+            raise RequestRefused(field, f"{_named(field)} must be text.")
+    if type(request.reproducible) is not bool:
+        raise RequestRefused("reproducible", "Reproducible must be on or off.")
+
+
+def _check_texts(request: GenerationRequest, limits: Limits) -> None:
+    for field in ("prompt", "negative_prompt"):
+        if len(getattr(request, field)) > limits.prompt_characters:
+            raise RequestRefused(
+                field, f"{_named(field)} is too long: keep it under {limits.prompt_characters:,} characters."
+            )
+        try:
+            getattr(request, field).encode()
+        except UnicodeEncodeError:
+            raise RequestRefused(field, f"{_named(field)} holds a broken character: type it again.") from None
+
+
+def _check_number(field: str, value: float, least: float, most: float, name: str) -> None:
+    if not math.isfinite(value) or not least <= value <= most:
+        raise RequestRefused(field, f"{name} must be from {least:g} to {most:g}.")
+
+
+def _check_sampler(request: GenerationRequest) -> None:
+    sampler = SAMPLERS.get(request.sampler)
+    if sampler is None:
+        raise RequestRefused("sampler", f"There is no sampler of that name. Offered: {', '.join(SAMPLERS)}.")
+    offered = schedules_of(request.sampler)
+    if request.schedule not in offered:
+        raise RequestRefused("schedule", f"{request.sampler} goes with these schedule types: {', '.join(offered)}.")
+    if request.steps > sampler.most_steps:
+        raise RequestRefused("steps", f"{request.sampler} takes at most {sampler.most_steps} steps.")
+
+
+def _named(field: str) -> str:
+    return {"cfg_scale": "CFG scale"}.get(field, field.replace("_", " ").capitalize())

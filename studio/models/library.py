@@ -1,0 +1,33 @@
+"""The models there are: the embedded one, and diffusers folders the owner points at."""
+
+from pathlib import Path
+
+from studio.errors import ModelUnavailable
+
+EMBEDDED = "stepwise-embedded"
+EMBEDDED_FOLDER = Path(__file__).parent.parent.parent / "assets" / "embedded"
+
+
+class Library:
+    """Models by name. Names are what requests carry; paths stay here."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folders = {EMBEDDED: EMBEDDED_FOLDER}
+        if folder is not None and folder.is_dir():
+            found = sorted(path for path in folder.iterdir() if (path / "model_index.json").is_file())
+            self._folders |= {path.name: path for path in found}
+
+    @property
+    def names(self) -> list[str]:
+        """Every model's name, the embedded one first."""
+        return list(self._folders)
+
+    def folder(self, name: str) -> Path:
+        """Where a model is.
+
+        Raises:
+            ModelUnavailable: if there is none of that name.
+        """
+        if name not in self._folders:
+            raise ModelUnavailable(f"There is no model of that name. There are: {', '.join(self.names)}.")
+        return self._folders[name]

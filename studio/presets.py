@@ -1,0 +1,63 @@
+"""The data in presets/ as values: samplers by the labels people know, and their schedule types."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PRESETS = Path(__file__).parent.parent / "presets"
+AUTOMATIC = "Automatic"
+SCHEDULES = (
+    AUTOMATIC,
+    "Uniform",
+    "Karras",
+    "Exponential",
+    "Polyexponential",
+    "SGM Uniform",
+    "KL Optimal",
+    "Simple",
+    "Normal",
+    "Beta",
+)
+"""Schedule types in the order of the menu."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampler:
+    """One sampler label and the diffusers scheduler that is exactly this solver."""
+
+    scheduler: str
+    options: dict[str, Any]
+    automatic: str = AUTOMATIC
+    """The schedule type that "Automatic" stands for; itself where the sampler has only its own."""
+    aliases: list[str] = field(default_factory=list)
+    schedules: list[str] = field(default_factory=lambda: list(SCHEDULES))
+    evaluations: int = 1
+    """Model calls a step."""
+    few_step: bool = False
+    """Made for models distilled to a few steps."""
+    most_steps: int = 1_000
+
+
+def _read(name: str) -> Any:
+    return json.loads((PRESETS / name).read_text(encoding="utf-8"))
+
+
+SAMPLERS: dict[str, Sampler] = {label: Sampler(**values) for label, values in _read("samplers.json").items()}
+_ALIASES = {alias.lower(): label for label, sampler in SAMPLERS.items() for alias in (label, *sampler.aliases)}
+
+
+def schedules_of(sampler: str) -> list[str]:
+    """The schedule types a sampler goes with; all of them for one we do not know."""
+    return SAMPLERS[sampler].schedules if sampler in SAMPLERS else list(SCHEDULES)
+
+
+def known_as(label: str) -> tuple[str, str | None]:
+    """Sampler and schedule type that a label means, aliases and the old fused form accepted:
+    "k_euler_a" is ("Euler a", None), "DPM++ 2M Karras" is ("DPM++ 2M", "Karras"). A label
+    nobody knows comes back as it is."""
+    text = label.strip()
+    for schedule in SCHEDULES[1:]:
+        if text.lower().endswith(" " + schedule.lower()) and text[: -len(schedule) - 1].lower() in _ALIASES:
+            return _ALIASES[text[: -len(schedule) - 1].lower()], schedule
+    return _ALIASES.get(text.lower(), text), None

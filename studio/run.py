@@ -1,0 +1,110 @@
+"""A run: one request on its way from noise to pictures, as whoever asked for it sees it."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from studio.errors import GenerationFailed, StudioError
+from studio.events import LAST_EVENTS, Cancelled, Event, Failed, Produced
+from studio.request import GenerationRequest
+
+if TYPE_CHECKING:
+    from studio.timeline.record import RecordedStep
+
+
+@dataclass(frozen=True)
+class Result:
+    """The finished pictures, in the order of their seeds."""
+
+    paths: tuple[Path, ...]
+    infotexts: tuple[str, ...]
+
+    @property
+    def images(self) -> list[Image.Image]:
+        """The pictures, read from their files."""
+        return [Image.open(path) for path in self.paths]
+
+
+class Run:
+    """The handle of a submitted request.
+
+    Iterating it gives every event from the first to the last, however late one begins; any
+    number of readers may do so at once, and a slow one holds nobody up. Safe from any thread.
+    """
+
+    def __init__(self, request: GenerationRequest, owner: str, lease_s: float | None) -> None:
+        self.id = secrets.token_hex(8)
+        self.request, self.owner = request, owner
+        self.steps: list[RecordedStep] = []
+        self.cancel_asked = False
+        self._lease_s = lease_s
+        self._renewed = time.monotonic()
+        self._events: list[Event] = []
+        self._changed = threading.Condition()
+
+    def cancel(self) -> None:
+        """Stop the run: within one step if it is painted, at once if it waits. No error if it
+        has ended."""
+        self.cancel_asked = True
+
+    def renew(self) -> None:
+        """Say that somebody still looks. A run with a lease is stopped when nobody does."""
+        self._renewed = time.monotonic()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the run had a lease and nobody renewed it in time."""
+        return self._lease_s is not None and time.monotonic() - self._renewed > self._lease_s
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last event has happened."""
+        return bool(self._events) and isinstance(self._events[-1], LAST_EVENTS)
+
+    @property
+    def result(self) -> Result:
+        """The finished pictures; waits for the end of the run.
+
+        Raises:
+            StudioError: if the run failed or was stopped.
+        """
+        events = list(self)
+        last = events[-1]
+        if isinstance(last, Failed):
+            raise GenerationFailed(last.sentence)
+        if isinstance(last, Cancelled):
+            raise StudioError("The run was stopped.")
+        made = sorted((event for event in events if isinstance(event, Produced)), key=lambda event: event.index)
+        return Result(tuple(event.path for event in made), tuple(event.infotext for event in made))
+
+    def post(self, event: Event) -> None:
+        """Add an event; it gets the next number. Ignored after the last one."""
+        with self._changed:
+            if not self.ended:
+                self._events.append(dataclasses.replace(event, sequence=len(self._events)))
+                self._changed.notify_all()
+
+    def events_after(self, position: int, timeout: float | None = None) -> list[Event]:
+        """The events from number ``position`` on, as soon as there is one; none after the timeout."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._events) > position or self.ended, timeout)
+            return self._events[position:]
+
+    def __iter__(self) -> Iterator[Event]:
+        position = 0
+        while fresh := self.events_after(position):
+            yield from fresh
+            position += len(fresh)
+
+    def __repr__(self) -> str:
+        state = type(self._events[-1]).__name__.lower() if self._events else "new"
+        return f"<Run {self.id} {state}, {len(self.steps)} steps>"

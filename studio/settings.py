@@ -1,0 +1,60 @@
+"""What can be set when Stepwise is started: arguments first, then environment, then defaults."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Frozen for the life of the process. Environment names are STEPWISE_ and the field's name."""
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    share: bool = False
+    password: str = ""
+    outputs: Path = Path("outputs")
+    models: Path | None = None
+    """A folder of diffusers folders to offer beside the embedded model."""
+    concurrency: int = 4
+    """Runs painted at once, their steps joined where they fit."""
+    queue_size: int = 64
+    queue_per_owner: int = 16
+    device: str = "auto"
+    precision: str = "auto"
+    previews: bool = True
+
+    @property
+    def public(self) -> bool:
+        """Whether others than the person at this machine can reach the page."""
+        return self.share or self.host not in LOOPBACK
+
+    @classmethod
+    def from_arguments(cls, arguments: list[str] | None = None) -> Settings:
+        """Settings from command-line arguments, with the environment below them."""
+        parser = argparse.ArgumentParser("stepwise", description="Watch a picture come out of noise, step by step.")
+        add, env = parser.add_argument, _environment
+        add("--host", default=env("host", os.environ.get("GRADIO_SERVER_NAME", cls.host)), help="address to listen on")
+        add("--port", type=int, default=env("port", os.environ.get("GRADIO_SERVER_PORT", cls.port)), help="0 for any")
+        add("--share", action="store_true", default=env("share", "") == "1", help="open a public Gradio link")
+        add("--password", default=env("password", cls.password), help="user:password the page asks for")
+        add("--outputs", type=Path, default=Path(env("outputs", cls.outputs)), help="folder for finished pictures")
+        add("--models", type=_path, default=env("models", ""), help="folder of diffusers models to offer")
+        add("--concurrency", type=int, default=env("concurrency", cls.concurrency), help="runs painted at once")
+        add("--device", default=env("device", cls.device), help="auto, cpu, cuda or mps")
+        add("--precision", default=env("precision", cls.precision), help="auto, fp32, bf16 or fp16")
+        add("--no-previews", dest="previews", action="store_false", help="paint without previews")
+        return cls(**vars(parser.parse_args(arguments)))
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _environment(name: str, default: object) -> str:
+    return os.environ.get(f"STEPWISE_{name.upper()}", str(default))

@@ -1,0 +1,59 @@
+"""What the engine is doing, for whoever wants to show it."""
+
+import dataclasses
+import threading
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class State:
+    """A moment's reading."""
+
+    ready: bool = False
+    message: str = "starting"
+    """What the engine is busy with while it is not ready."""
+    placement: str = ""
+    """Device, precision and attention in use."""
+    step_s: float = 0.0
+    """Seconds a run's step takes, a running mean; 0 before the first."""
+    preview_share: float = 0.0
+    """Time spent on previews over time spent on denoising."""
+
+
+class Status:
+    """The engine writes it, anybody reads ``state``."""
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._lock = threading.Lock()
+        self._denoising_s = self._previewing_s = 0.0
+
+    @property
+    def state(self) -> State:
+        """The latest reading."""
+        with self._lock:
+            share = self._previewing_s / self._denoising_s if self._denoising_s else 0.0
+            return dataclasses.replace(self._state, preview_share=share)
+
+    def tell(self, message: str) -> None:
+        """Busy with something before it can paint."""
+        with self._lock:
+            self._state = dataclasses.replace(self._state, ready=False, message=message)
+
+    def ready(self, placement: str) -> None:
+        """It can paint."""
+        with self._lock:
+            self._state = dataclasses.replace(self._state, ready=True, message="ready", placement=placement)
+
+    def count(self, runs: int, seconds: float) -> None:
+        """One forward for that many runs took that long."""
+        with self._lock:
+            each, before = seconds / runs, self._state.step_s
+            self._denoising_s += seconds
+            mean = each if not before else 0.9 * before + 0.1 * each
+            self._state = dataclasses.replace(self._state, step_s=mean)
+
+    def previewed(self, seconds: float) -> None:
+        """A preview took that long."""
+        with self._lock:
+            self._previewing_s += seconds

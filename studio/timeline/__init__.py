@@ -1,0 +1,1 @@
+"""Steps kept: what a run remembers of its way from noise to picture."""

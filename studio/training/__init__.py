@@ -1,0 +1,1 @@
+"""How the embedded model was made: its world, its autoencoder, its denoiser, its evaluation."""

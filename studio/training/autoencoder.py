@@ -1,0 +1,91 @@
+"""Stage one: a tiny autoencoder, 8 times smaller on each side, whose latents are near unit normal."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from studio.training.loop import Loop, Plan, autocast, choose_device
+from studio.training.pictures import sheet, to_pixels, to_tensor
+
+CROP = 64
+BATCH = 24
+LATENT_NOISE = 0.08
+"""Noise added to the latents (their deviation is 1) while training, so that the decoder forgives
+the small errors a denoiser makes."""
+
+
+def build() -> AutoencoderTiny:
+    """An untrained autoencoder in diffusers' own class: no blocks at full resolution, where
+    they cost most, and 8 latent channels."""
+    return AutoencoderTiny(
+        latent_channels=8,
+        encoder_block_out_channels=(48, 48, 48, 48),
+        decoder_block_out_channels=(48, 48, 48, 48),
+        num_encoder_blocks=(0, 1, 3, 3),
+        num_decoder_blocks=(3, 3, 1, 0),
+        scaling_factor=1.0,
+    )
+
+
+def loss(model: AutoencoderTiny, pictures: Tensor) -> Tensor:
+    """Reconstruction of pixels and of their gradients, with the latents pulled to mean 0 and
+    deviation 1 in every channel."""
+    latents = model.encoder(pictures).float()
+    mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    regular = mean.square().mean() + (deviation - 1).square().mean()
+    decoded = model.decoder(latents + LATENT_NOISE * torch.randn_like(latents)).float()
+    difference = decoded - pictures
+    pixels = difference.abs().mean() + 2 * difference.square().mean()
+    edges = difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
+    return pixels + edges + 0.1 * regular
+
+
+def _crops(pixels: NDArray[np.uint8], random: np.random.Generator, device: torch.device) -> Tensor:
+    size = pixels.shape[1]
+    crop = min(CROP, size)
+    picks = random.integers(len(pixels), size=BATCH)
+    tops, lefts = (8 * random.integers((size - crop) // 8 + 1, size=BATCH) for _ in range(2))
+    crops = np.stack([pixels[k, y : y + crop, x : x + crop] for k, y, x in zip(picks, tops, lefts, strict=True)])
+    if random.random() < 0.5:
+        crops = crops[:, :, ::-1]
+    return to_tensor(crops, device).contiguous(memory_format=torch.channels_last)
+
+
+def psnr(model: AutoencoderTiny, pixels: NDArray[np.uint8], device: torch.device) -> float:
+    """Mean peak signal-to-noise ratio in dB of reconstructions of pictures (N, H, W, 3)."""
+    values = []
+    for first in range(0, len(pixels), 16):
+        pictures = to_tensor(pixels[first : first + 16], device)
+        decoded = model.decoder(model.encoder(pictures)).clamp(-1, 1)
+        error = (decoded - pictures).div(2).square().mean((1, 2, 3))
+        values += (-10 * error.log10()).tolist()
+    return float(np.mean(values))
+
+
+def train(pixels: NDArray[np.uint8], exam: NDArray[np.uint8], folder: Path, minutes: float) -> AutoencoderTiny:
+    """Train on pictures (N, H, W, 3), look at ``exam`` on the way, and return the averaged model."""
+    device = choose_device()
+    model = build().to(device, memory_format=torch.channels_last).train()
+    loop = Loop(model, Plan(folder, "autoencoder", minutes, learning_rate=2e-3))
+    random = np.random.default_rng()
+
+    def batch_loss() -> tuple[Tensor, int]:
+        with autocast(device):
+            return loss(model, _crops(pixels, random, device)), BATCH
+
+    def sample() -> None:
+        rows = to_tensor(exam[:10], device)
+        decoded = to_pixels(model.decoder(model.encoder(rows)))
+        Image.fromarray(sheet(np.concatenate([exam[:10], decoded]), 10)).save(folder / "autoencoder.png")
+        print(f"\nPSNR on held-out scenes: {psnr(model, exam[:100], device):.2f} dB")
+
+    loop.run(batch_loss, sample)
+    model.load_state_dict(loop.average)
+    finished: nn.Module = model.eval()
+    assert isinstance(finished, AutoencoderTiny)
+    return finished

@@ -1,0 +1,153 @@
+"""The one training loop: a time budget, checkpoints to resume from, a loss curve."""
+
+import csv
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+CHECKPOINT_EVERY_S = 120.0
+WARMUP_SHARE = 0.02
+EMA_HALF_LIFE_SHARE = 0.02
+"""The averaged weights forget half of the past in this share of the whole training."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast one stage trains.
+
+    ``minutes`` is the whole budget of training time, resumed runs counted in; the learning rate
+    rises linearly, then follows a cosine down to a hundredth of ``learning_rate``.
+    """
+
+    folder: Path
+    name: str
+    minutes: float
+    learning_rate: float
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+
+
+def choose_device() -> torch.device:
+    """CUDA where there is one, then MPS, then the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 autocast on the device's convolutions and products."""
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def learning_rate_factor(progress: float) -> float:
+    """What the learning rate is multiplied by at ``progress`` from 0 to 1."""
+    if progress < WARMUP_SHARE:
+        return max(progress / WARMUP_SHARE, 0.01)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+class Loop:
+    """Trains ``module`` on losses until the plan's time is used up.
+
+    The state (weights, their running average, optimiser, seconds used) is written atomically
+    every two minutes, so that a stop at any moment loses at most that.
+    """
+
+    def __init__(self, module: nn.Module, plan: Plan) -> None:
+        self.module, self.plan = module, plan
+        self.average = {name: value.detach().clone() for name, value in module.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(
+            module.parameters(), plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay
+        )
+        self.step, self.seconds, self.samples = 0, 0.0, 0
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        self._checkpoint = plan.folder / f"{plan.name}.pt"
+        self._curve = plan.folder / f"{plan.name}-loss.csv"
+        if self._checkpoint.exists():
+            self._load()
+
+    @property
+    def progress(self) -> float:
+        """The share of the time budget used, 0 to 1."""
+        return self.seconds / (self.plan.minutes * 60)
+
+    def run(self, loss_of: Callable[[], tuple[Tensor, int]], sample: Callable[[], None]) -> None:
+        """Train. ``loss_of`` gives the loss of a fresh batch and its size; ``sample`` draws a
+        grid to look at, called with the averaged weights in place."""
+        bar = tqdm(total=round(self.plan.minutes * 60), initial=round(self.seconds), unit="s", desc=self.plan.name)
+        last, saved, running = time.monotonic(), time.monotonic(), 0.0
+        while self.progress < 1:
+            loss, size = loss_of()
+            self._update(loss)
+            now = time.monotonic()
+            spent, last = now - last, now
+            self.seconds, self.samples, self.step = self.seconds + spent, self.samples + size, self.step + 1
+            running = loss.item() if self.step == 1 else 0.98 * running + 0.02 * loss.item()
+            if self.step % 50 == 0:
+                bar.n = round(self.seconds)
+                bar.set_postfix(loss=f"{running:.4f}", step=self.step, samples=self.samples)
+                self._note(running)
+            if now - saved > CHECKPOINT_EVERY_S or self.progress >= 1:
+                self._save()
+                self.with_average(sample)
+                saved = last = time.monotonic()
+        bar.close()
+
+    def with_average(self, act: Callable[[], None]) -> None:
+        """Call ``act`` while the module holds its averaged weights."""
+        own = {name: value.clone() for name, value in self.module.state_dict().items()}
+        self.module.load_state_dict(self.average)
+        self.module.eval()
+        try:
+            with torch.no_grad():
+                act()
+        finally:
+            self.module.load_state_dict(own)
+            self.module.train()
+
+    def _update(self, loss: Tensor) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.plan.learning_rate * learning_rate_factor(self.progress)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip_norm)
+        self.optimiser.step()
+        steps_in_all = max(self.step / max(self.progress, 1e-3), 200.0)
+        keep = min(0.5 ** (1 / (steps_in_all * EMA_HALF_LIFE_SHARE)), (1 + self.step) / (10 + self.step))
+        own = self.module.state_dict()
+        averages, values = zip(
+            *((self.average[name], own[name]) for name in own if own[name].is_floating_point()), strict=True
+        )
+        torch._foreach_lerp_(list(averages), list(values), 1 - keep)
+
+    def _note(self, loss: float) -> None:
+        new = not self._curve.exists()
+        with self._curve.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", "samples", "seconds", "loss"])
+            writer.writerow([self.step, self.samples, round(self.seconds, 1), round(loss, 5)])
+
+    def _save(self) -> None:
+        state = {
+            "module": self.module.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+            "counts": (self.step, self.seconds, self.samples),
+        }
+        partial = self._checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self._checkpoint)
+
+    def _load(self) -> None:
+        state = torch.load(self._checkpoint, weights_only=True)
+        self.module.load_state_dict(state["module"])
+        self.average = state["average"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.seconds, self.samples = state["counts"]

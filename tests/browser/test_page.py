@@ -1,0 +1,138 @@
+"""The page as a person uses it, in a real browser, on the embedded model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from studio.gallery import infotext, pictures
+from tests.browser.conftest import Served
+
+WATCH_STAGE = """
+() => {
+  window.seen = new Set();
+  window.tops = new Set();
+  const image = document.querySelector(".sw-picture img");
+  new MutationObserver(() => {
+    if (document.querySelector(".sw-stage").dataset.state === "painting") {
+      window.seen.add(image.src);
+      window.tops.add(document.querySelector(".sw-strip").getBoundingClientRect().top);
+    }
+  }).observe(image, { attributes: true, attributeFilter: ["src"] });
+}
+"""
+
+
+def set_number(page: Page, name: str, value: int) -> None:
+    field = page.locator(f"#{name} input[type=number]")
+    field.fill(str(value))
+    field.press("Tab")
+
+
+def finished(page: Page) -> None:
+    page.wait_for_selector('.sw-stage[data-state="finished"]')
+
+
+def newest(served: Served) -> Path:
+    return pictures.recent(served.outputs, pictures.LOCAL, 1)[0]
+
+
+def test_a_prompt_becomes_a_picture_with_every_step_in_sight(page: Page, served: Served) -> None:
+    page.fill("#prompt textarea", "a fox in a forest")
+    set_number(page, "steps", 12)
+    page.click("#seed-mode label:has-text('Locked')")
+    set_number(page, "seed", 11)
+    page.evaluate(WATCH_STAGE)
+    page.click("#paint button, button#paint")
+    finished(page)
+    assert len(page.evaluate("[...window.seen]")) >= 6
+    assert len(page.evaluate("[...window.tops]")) == 1, "the strip moved while the picture was painted"
+    expect(page.locator(".sw-strip li")).to_have_count(12)
+    expect(page.locator(".sw-step")).to_have_text("Step 12 of 12")
+    expect(page.locator("#recent img").first).to_be_visible()
+    found = infotext.to_fields(infotext.parse(pictures.read_infotext(newest(served))))
+    asked = {"prompt": "a fox in a forest", "steps": 12, "seed": 11, "width": 128, "height": 128, "cfg_scale": 5.0}
+    assert found | asked | {"sampler": "DPM++ 2M", "schedule": "Automatic"} == found
+
+
+def test_keys_paint_scrub_and_stop(page: Page, served: Served) -> None:
+    before = len(pictures.recent(served.outputs, pictures.LOCAL, 99))
+    set_number(page, "steps", 150)
+    page.focus("#prompt textarea")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector('.sw-stage[data-state="painting"]')
+    page.wait_for_function("document.querySelectorAll('.sw-strip li img[src]').length > 1")
+    page.keyboard.press("Escape")
+    page.wait_for_selector('.sw-stage[data-state="stopped"]')
+    assert len(pictures.recent(served.outputs, pictures.LOCAL, 99)) == before
+    page.focus(".sw-strip")
+    last = page.locator(".sw-step").inner_text()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".sw-step")).not_to_have_text(last)
+
+
+def test_a_dropped_picture_fills_the_settings(page: Page, served: Served, tmp_path: Path) -> None:
+    text = "a tent on a beach\nNegative prompt: rain\nSteps: 31, Sampler: Euler a, Schedule type: Karras, CFG scale: 3.5, Seed: 99, Size: 160x96"
+    path = pictures.save(Image.new("RGB", (8, 8)), text, tmp_path, "local", "made-elsewhere")
+    page.set_input_files("#open-picture input[type=file], input[type=file]", path)
+    expect(page.locator("#prompt textarea")).to_have_value("a tent on a beach")
+    expect(page.locator("#negative textarea")).to_have_value("rain")
+    expect(page.locator("#steps input[type=number]")).to_have_value("31")
+    expect(page.locator("#sampler input")).to_have_value("Euler a")
+    expect(page.locator("#schedule input")).to_have_value("Karras")
+    expect(page.locator("#width input")).to_have_value("160")
+    expect(page.locator("#seed input")).to_have_value("99")
+
+
+def test_a_request_outside_the_limits_is_refused_with_what_to_change(page: Page, served: Served) -> None:
+    assert served.studio.engine is not None
+    before = served.studio.engine.forwards
+    set_number(page, "width", 130)
+    page.click("button#paint")
+    expect(page.locator(".sw-message")).to_have_text(re.compile("Width must be a multiple of 8"))
+    assert served.studio.engine.forwards == before
+
+
+def test_advice_stands_beside_the_control(page: Page) -> None:
+    set_number(page, "steps", 4)
+    expect(page.locator(".sw-note").first).to_have_text(re.compile("20 to 50"))
+
+
+def test_a_closed_tab_stops_its_run(page: Page, served: Served) -> None:
+    assert served.studio.engine is not None
+    set_number(page, "steps", 150)
+    page.click("button#paint")
+    page.wait_for_selector('.sw-stage[data-state="painting"]')
+    run = served.studio.engine.runs[0]
+    page.close()
+    assert type(list(run)[-1]).__name__ == "Cancelled"
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440, 2560])
+def test_the_layout_holds_at_every_width(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_function(f"document.documentElement.clientWidth <= {width}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for name in ("#paint", "#stage", "#prompt"):
+        box = page.locator(name).first.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width + 1
+
+
+def test_every_control_has_a_name_and_buttons_fit_a_thumb(page: Page) -> None:
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll("#studio :is(button, input, textarea)")]
+             .filter((item) => item.offsetParent && !item.labels?.length && !item.ariaLabel && !item.title
+               && !item.textContent.trim() && !item.getAttribute("aria-labelledby"))
+             .map((item) => item.outerHTML.slice(0, 120))"""
+    )
+    assert unnamed == []
+    for name in ("#paint", ".sw-stop", ".sw-play", ".sw-theme"):
+        box = page.locator(name).first.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44

@@ -1,0 +1,28 @@
+"""Models and studios that tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from studio import Settings, Studio
+from tests.tiny_models import stable_diffusion
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models with random weights in their real layout."""
+    folder = tmp_path_factory.mktemp("models")
+    stable_diffusion(folder / "tiny-epsilon", prediction="epsilon")
+    stable_diffusion(folder / "tiny-v", prediction="v_prediction")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def studio(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """A running studio in fp32 on the CPU, with the tiny models beside the embedded one."""
+    settings = Settings(models=models, outputs=tmp_path_factory.mktemp("outputs"), device="cpu", precision="fp32")
+    with Studio(settings) as running:
+        yield running

@@ -1,0 +1,179 @@
+"""The engine: joined runs, stops, faults; the next job always works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+
+from studio import GenerationRequest, Run, Studio
+from studio.errors import ModelUnavailable, RequestRefused
+from studio.events import Cancelled, Failed, Finished, Produced, Queued, Started, Step
+from studio.gallery import infotext, pictures
+
+SMALL = {"model": "tiny-v", "width": 64, "height": 64, "prompt": "a cat"}
+
+
+def asked(**values: Any) -> GenerationRequest:
+    return GenerationRequest(**(SMALL | {"steps": 6, "seed": 3} | values))
+
+
+def last(run: Run) -> object:
+    return list(run)[-1]
+
+
+@contextmanager
+def denoiser(studio: Studio, spoil: Callable[[Any], Any]) -> Iterator[None]:
+    """The tiny model with its answers passed through ``spoil``."""
+    assert list(studio.submit(asked(steps=1)))
+    assert studio.engine is not None
+    model = studio.engine.model("tiny-v")
+    compute = model.compute
+    model.compute = lambda call, arguments: spoil(compute(call, arguments))  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del model.compute  # type: ignore[method-assign]
+
+
+def test_events_come_in_order_and_every_step_can_be_seen(studio: Studio) -> None:
+    run = studio.submit(asked())
+    events = list(run)
+    assert [type(event) for event in events] == [Queued, Started, *[Step] * 6, Produced, Finished]
+    assert [event.sequence for event in events] == list(range(len(events)))
+    steps = [event for event in events if isinstance(event, Step)]
+    # A preview may give way to the next one's, but never the last.
+    assert steps[-1].preview is not None
+    assert all(step.preview.startswith(b"\xff\xd8") for step in steps if step.preview is not None)
+    assert all(step.preview.startswith(b"\xff\xd8") for step in run.steps)
+    assert [step.index for step in steps] == list(range(6))
+    assert [step.sigma for step in steps] == sorted((step.sigma for step in steps), reverse=True)
+    assert steps[-1].left_s == 0
+
+
+def test_a_kept_step_holds_what_it_took_and_made(studio: Studio) -> None:
+    run = studio.submit(asked())
+    assert run.result.images[0].size == (64, 64)
+    first, second = run.steps[:2]
+    assert first.denoised.shape == first.noisy.shape == first.latents.shape == (1, 4, 8, 8)
+    assert torch.equal(first.latents, second.noisy)
+    assert first.preview.startswith(b"\xff\xd8")
+
+
+def test_the_picture_carries_its_request(studio: Studio) -> None:
+    request = asked(negative_prompt="rain", cfg_scale=3.5, sampler="Euler a")
+    run = studio.submit(request)
+    fields = infotext.to_fields(infotext.parse(pictures.read_infotext(run.result.paths[0])))
+    assert GenerationRequest(**fields) == request
+
+
+def test_different_jobs_share_forwards_and_stay_themselves(studio: Studio) -> None:
+    requests = [
+        asked(steps=9, seed=1, sampler="Euler", cfg_scale=2),
+        asked(steps=6, seed=2, sampler="DPM++ 2M", prompt="a dog on a beach"),
+        asked(steps=7, seed=3, sampler="Euler a"),
+        asked(steps=9, seed=4, sampler="UniPC"),
+    ]
+    alone: list[Run] = []
+    for request in requests:
+        alone.append(studio.submit(request))
+        assert alone[-1].result.paths
+    assert studio.engine is not None
+    before = studio.engine.forwards
+    together = [studio.submit(request) for request in requests]
+    for one, other in zip(alone, together, strict=True):
+        assert other.result.paths
+        assert torch.allclose(one.steps[-1].latents, other.steps[-1].latents, atol=2e-3)
+    assert studio.engine.forwards - before < sum(request.steps for request in requests)
+
+
+def test_a_reproducible_job_is_alone_and_equal_to_the_bit(studio: Studio) -> None:
+    request = asked(reproducible=True)
+    first = studio.submit(request)
+    crowd = [studio.submit(asked(seed=seed)) for seed in (5, 6)]
+    second = studio.submit(request)
+    assert first.result.paths
+    assert second.result.paths
+    assert all(run.result.paths for run in crowd)
+    assert torch.equal(first.steps[-1].latents, second.steps[-1].latents)
+
+
+def test_a_stop_takes_effect_within_one_step_and_saves_nothing(studio: Studio) -> None:
+    run = studio.submit(asked(steps=150))
+    seen = 0
+    for event in run:
+        if isinstance(event, Step) and event.index == 2:
+            run.cancel()
+            seen = len(run.steps)
+    end = last(run)
+    assert isinstance(end, Cancelled)
+    assert end.steps_done <= seen + 1
+    assert not any(isinstance(event, Produced) for event in run)
+    assert isinstance(last(studio.submit(asked())), Finished)
+
+
+def test_a_waiting_job_can_be_stopped(studio: Studio) -> None:
+    busy = [studio.submit(asked(steps=60, seed=seed)) for seed in range(studio.settings.concurrency)]
+    waiting = studio.submit(asked())
+    waiting.cancel()
+    end = last(waiting)
+    assert isinstance(end, Cancelled)
+    assert end.steps_done == 0
+    for run in busy:
+        run.cancel()
+        assert isinstance(last(run), Cancelled)
+
+
+def test_a_run_nobody_looks_at_is_stopped(studio: Studio) -> None:
+    run = studio.submit(asked(steps=150), lease_s=0.0)
+    assert isinstance(last(run), Cancelled)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda answer: (answer[0] * float("nan"),), "not_a_number"),
+        (lambda answer: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory")), "out_of_memory"),
+        (lambda answer: (_ for _ in ()).throw(RuntimeError("a broken layer")), "failed"),
+    ],
+)
+def test_a_failing_model_is_told_and_the_next_job_works(
+    studio: Studio, spoil: Callable[[Any], Any], code: str
+) -> None:
+    with denoiser(studio, spoil):
+        end = last(studio.submit(asked()))
+    assert isinstance(end, Failed)
+    assert end.code == code
+    assert len(end.sentence) > 20
+    assert isinstance(last(studio.submit(asked())), Finished)
+
+
+def test_one_ill_job_does_not_take_its_neighbours_along(studio: Studio) -> None:
+    def too_much_together(answer: Any) -> Any:
+        if answer[0].shape[0] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return answer
+
+    with denoiser(studio, too_much_together):
+        runs = [studio.submit(asked(seed=seed)) for seed in range(3)]
+        assert [type(last(run)) for run in runs] == [Finished] * 3
+
+
+def test_an_unknown_model_and_a_refused_request_never_reach_the_engine(studio: Studio) -> None:
+    with pytest.raises(ModelUnavailable):
+        studio.submit(asked(model="../../etc"))
+    with pytest.raises(RequestRefused):
+        studio.submit(asked(width=63))
+
+
+def test_a_full_disk_is_told(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pictures, "save", full)
+    end = last(studio.submit(asked()))
+    assert isinstance(end, Failed)
+    assert "No space left" in end.sentence
