@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ class Bindings:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._running: dict[str, list[Run]] = {}
+        self._running: defaultdict[str, list[Run]] = defaultdict(list)
+        self._latest: dict[str, tuple[Run, stage.View]] = {}
         self._lock = threading.Lock()
 
     def owner(self, request: gr.Request) -> str:
@@ -59,7 +61,7 @@ class Bindings:
     def _follow(self, run: Run, request: gr.Request, locked: bool) -> Iterator[tuple[Any, ...]]:
         tab = str(request.session_hash)
         with self._lock:
-            self._running.setdefault(tab, []).append(run)
+            self._running[tab].append(run)
         view, position = stage.View(run.request), 0
         seed = gr.skip() if locked else run.request.seed
         try:
@@ -71,13 +73,25 @@ class Bindings:
                     view.value = view.value | {"state": "loading", "message": self._studio.status.state.message}
                 yield view.take(events), gr.skip(), seed
                 seed = gr.skip()
+            self._latest[tab] = run, view
             yield view.value, recent.newest(self._studio.settings.outputs, run.owner), gr.skip()
-            for value in view.developed(run, DEVELOP_S):
-                yield value, gr.skip(), gr.skip()
         finally:
             run.cancel()
             with self._lock:
                 self._running[tab].remove(run)
+                if not self._running[tab]:
+                    del self._running[tab]
+
+    def develop(self, request: gr.Request) -> Iterator[dict[str, Any]]:
+        """After a run, while nothing newer is painted in this tab: real decodes for its strip."""
+        tab = str(request.session_hash)
+        if tab not in self._latest:
+            return
+        run, view = self._latest[tab]
+        for value in view.developed(run, DEVELOP_S):
+            if self._running.get(tab) or self._latest.get(tab) != (run, view):
+                return
+            yield value
 
     def _refused(self, view: stage.View, sentence: str) -> tuple[Any, ...]:
         return view.value | {"state": "failed", "message": sentence}, gr.skip(), gr.skip()
@@ -91,8 +105,7 @@ class Bindings:
     def forget(self, request: gr.Request) -> None:
         """The tab is gone: stop its runs."""
         self.stop(request)
-        with self._lock:
-            self._running.pop(str(request.session_hash), None)
+        self._latest.pop(str(request.session_hash), None)
 
     def opened(self, request: gr.Request) -> tuple[Any, ...]:
         """What a page shows when it opens."""
@@ -147,14 +160,17 @@ def bind(
 ) -> None:
     """Tie the widgets to the handlers."""
     results = [shown, strip, controls.seed]
-    actions.paint.click(made.paint, controls.inputs(), results, concurrency_limit=None, trigger_mode="once", **PRIVATE)
+    painted = actions.paint.click(
+        made.paint, controls.inputs(), results, concurrency_limit=None, trigger_mode="once", **PRIVATE
+    )
+    painted.then(made.develop, outputs=shown, concurrency_limit=None, **PRIVATE)
     shown.stop(made.stop, queue=False, **PRIVATE)
     actions.surprise.click(surprise, outputs=controls.prompt, queue=False, **PRIVATE)
     for example in actions.examples:
         example.click(None, example, controls.prompt, js="(text) => text", **PRIVATE)
     actions.reuse.click(made.reuse, outputs=[controls.seed_mode, controls.seed], queue=False, **PRIVATE)
     actions.open_picture.upload(made.fill, actions.open_picture, controls.inputs(), queue=False, **PRIVATE)
-    controls.sampler.change(
+    controls.sampler.input(
         _schedules, [controls.sampler, controls.schedule], controls.schedule, queue=False, **PRIVATE
     )
     _advise(controls, actions)

@@ -42,7 +42,7 @@ class _Active:
 
     run: Run
     painting: Painting
-    budget: preview.DecodeBudget
+    budget: preview.PreviewBudget
     started: float = field(default_factory=time.perf_counter)
     evaluations: int = 0
 
@@ -120,7 +120,7 @@ class Engine:
             share = preview.SHARE_ON_CPU if model.device.type == "cpu" else preview.SHARE_ON_GPU
             active: _Active
             painting = Painting(run.request, model, lambda step: self._see(active, step))
-            active = _Active(run, painting, preview.DecodeBudget(share))
+            active = _Active(run, painting, preview.PreviewBudget(share))
             self._active.append(active)
         except Exception as error:
             self._fail(run, error)
@@ -232,8 +232,7 @@ class Engine:
                 picture = preview.jpeg(pixels, request.width, request.height)
                 spent = time.perf_counter() - began
                 self._status.previewed(spent)
-                if decoded:
-                    active.budget.spend(spent)
+                active.budget.spend(spent, decoded)
         except Exception as error:  # a preview is never worth a picture
             log.warning("no preview of step %d: %s", step.index, error)
         values = {

@@ -63,7 +63,10 @@ class GenerationRequest:
         Raises:
             ValueError: if the text is no JSON object of this request's fields.
         """
-        values: Any = json.loads(text)
+        try:
+            values: Any = json.loads(text)
+        except RecursionError:
+            raise ValueError("not a generation request") from None
         if not isinstance(values, dict) or not values.keys() <= _DEFAULTS.keys():
             raise ValueError("not a generation request")
         return cls(**values)

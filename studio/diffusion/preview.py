@@ -10,7 +10,7 @@ from torch import Tensor
 LONGEST_SIDE = 512
 QUALITY = 88
 SHARE_ON_CPU, SHARE_ON_GPU = 0.05, 0.03
-"""How much of the time of denoising real decodes may take."""
+"""How much of the time of denoising previews may take before none is decoded for real."""
 
 
 def to_pictures(decoded: Tensor) -> list[Image.Image]:
@@ -34,8 +34,9 @@ def jpeg(decoded: Tensor, width: int, height: int) -> bytes:
     return file.getvalue()
 
 
-class DecodeBudget:
-    """Says when a real decode fits into its share of the time. One for each run."""
+class PreviewBudget:
+    """Says when a real decode still fits into the share of the time that previews may take, the
+    cheap ones counted in. One for each run."""
 
     def __init__(self, share: float) -> None:
         self._share = share
@@ -45,7 +46,8 @@ class DecodeBudget:
         """Whether one more decode, costing what they cost so far, keeps within the share."""
         return self._spent_s + self._cost_s <= self._share * elapsed_s
 
-    def spend(self, seconds: float) -> None:
-        """Note what a decode took."""
+    def spend(self, seconds: float, decoded: bool) -> None:
+        """Note what a preview took, and whether it was a real decode."""
         self._spent_s += seconds
-        self._cost_s = seconds if not self._cost_s else 0.7 * self._cost_s + 0.3 * seconds
+        if decoded:
+            self._cost_s = seconds

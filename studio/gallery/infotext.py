@@ -13,7 +13,8 @@ from studio.request import GenerationRequest
 CHUNK = "parameters"
 """The PNG text chunk it stands in."""
 LONGEST = 200_000
-PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+PAIR = re.compile(r'(\w[\w \-/]{1,80}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+"""A key and its value. Keys are bounded, so that the time taken grows only with the text's length."""
 NEGATIVE = "Negative prompt:"
 FEWEST_PAIRS = 3
 """A last line with fewer pairs than this is part of the prompt."""
@@ -25,7 +26,7 @@ def of_request(request: GenerationRequest, seed: int, model_hash: str) -> str:
         "Steps": request.steps,
         "Sampler": request.sampler,
         "Schedule type": request.schedule,
-        "CFG scale": f"{request.cfg_scale:g}",
+        "CFG scale": repr(float(request.cfg_scale)).removesuffix(".0"),
         "Seed": seed,
         "Size": f"{request.width}x{request.height}",
         "Model hash": model_hash,
@@ -41,7 +42,8 @@ def of_request(request: GenerationRequest, seed: int, model_hash: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ',:\n"') else value
+    plain = value == value.strip() and not any(mark in value for mark in ',:\n"')
+    return value if plain else json.dumps(value, ensure_ascii=False)
 
 
 def _unquoted(value: str) -> str:

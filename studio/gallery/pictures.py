@@ -15,13 +15,15 @@ from studio.gallery import infotext
 LOCAL = "local"
 """The owner who sits at this machine."""
 MOST_PIXELS = 64_000_000
+TOO_LARGE = f"This picture is too large: at most {MOST_PIXELS // 1_000_000} megapixels."
 
 
 def folder_of(outputs: Path, owner: str) -> Path:
     """Where an owner's pictures go: the web UI's folder name for the local one."""
     if owner == LOCAL:
         return outputs / "txt2img-images"
-    return outputs / "people" / re.sub(r"[^A-Za-z0-9_-]", "_", owner)
+    safe = re.sub(r"[^A-Za-z0-9-]", lambda mark: f"_{ord(mark[0]):x}_", owner)  # no two owners share a folder
+    return outputs / "people" / (safe or "_")
 
 
 def save(picture: Image.Image, text: str, outputs: Path, owner: str, name: str) -> Path:
@@ -33,18 +35,18 @@ def save(picture: Image.Image, text: str, outputs: Path, owner: str, name: str) 
     folder = folder_of(outputs, owner) / time.strftime("%Y-%m-%d")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{time.strftime('%H%M%S')}-{name}.png"
-    partial = path.with_suffix(".partial")
+    written = path.with_suffix(".partial")
     notes = PngImagePlugin.PngInfo()
     notes.add_text(infotext.CHUNK, text)
     try:
-        with partial.open("wb") as file:
+        with written.open("wb") as file:
             picture.save(file, "PNG", pnginfo=notes)
             file.flush()
             os.fsync(file.fileno())
-        partial.rename(path)
+        written = written.rename(path)
         _sync_folder(folder)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        written.unlink(missing_ok=True)
         raise
     return path
 
@@ -80,10 +82,12 @@ def read_infotext(path: Path) -> str:
     try:
         with Image.open(path, formats=["PNG"]) as picture:
             if picture.width * picture.height > MOST_PIXELS:
-                raise UnreadablePicture(f"This picture is too large: at most {MOST_PIXELS // 1_000_000} megapixels.")
+                raise UnreadablePicture(TOO_LARGE)
             text = picture.info.get(infotext.CHUNK, "")
             return text if isinstance(text, str) else ""
     except UnreadablePicture:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own limit, while opening
+        raise UnreadablePicture(TOO_LARGE) from None
     except Exception as error:  # Pillow raises many kinds for broken files; all mean: not readable
         raise UnreadablePicture("This file is not a PNG picture that can be read.") from error

@@ -1,5 +1,6 @@
 """Stage one: a tiny autoencoder, 8 times smaller on each side, whose latents are near unit normal."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -33,16 +34,20 @@ def build() -> AutoencoderTiny:
 
 
 def loss(model: AutoencoderTiny, pictures: Tensor) -> Tensor:
-    """Reconstruction of pixels and of their gradients, with the latents pulled to mean 0 and
-    deviation 1 in every channel."""
+    """Reconstruction, with the latents pulled to mean 0 and deviation 1 in every channel."""
     latents = model.encoder(pictures).float()
     mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
     regular = mean.square().mean() + (deviation - 1).square().mean()
+    return reconstruction(model, latents, pictures) + 0.1 * regular
+
+
+def reconstruction(model: AutoencoderTiny, latents: Tensor, pictures: Tensor) -> Tensor:
+    """How far decodes of slightly noisy latents are from the pictures, in pixels and in edges."""
     decoded = model.decoder(latents + LATENT_NOISE * torch.randn_like(latents)).float()
     difference = decoded - pictures
     pixels = difference.abs().mean() + 2 * difference.square().mean()
     edges = difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
-    return pixels + edges + 0.1 * regular
+    return pixels + edges
 
 
 def _crops(pixels: NDArray[np.uint8], random: np.random.Generator, device: torch.device) -> Tensor:
@@ -50,6 +55,8 @@ def _crops(pixels: NDArray[np.uint8], random: np.random.Generator, device: torch
     crop = min(CROP, size)
     picks = random.integers(len(pixels), size=BATCH)
     tops, lefts = (8 * random.integers((size - crop) // 8 + 1, size=BATCH) for _ in range(2))
+    # Half of the crops come from the lower half, where things stand.
+    tops[: BATCH // 2] = (size - crop) // 2 + tops[: BATCH // 2] // 2 // 8 * 8
     crops = np.stack([pixels[k, y : y + crop, x : x + crop] for k, y, x in zip(picks, tops, lefts, strict=True)])
     if random.random() < 0.5:
         crops = crops[:, :, ::-1]
@@ -69,23 +76,47 @@ def psnr(model: AutoencoderTiny, pixels: NDArray[np.uint8], device: torch.device
 
 def train(pixels: NDArray[np.uint8], exam: NDArray[np.uint8], folder: Path, minutes: float) -> AutoencoderTiny:
     """Train on pictures (N, H, W, 3), look at ``exam`` on the way, and return the averaged model."""
+    model = build().train()
+    return _train(model, model, loss, pixels, exam, Plan(folder, "autoencoder", minutes, learning_rate=2e-3))
+
+
+def refine_decoder(
+    model: AutoencoderTiny, pixels: NDArray[np.uint8], exam: NDArray[np.uint8], folder: Path, minutes: float
+) -> AutoencoderTiny:
+    """Train the decoder alone for longer; the latents, and so every denoiser on them, stay valid."""
+
+    def decoder_loss(model: AutoencoderTiny, pictures: Tensor) -> Tensor:
+        with torch.no_grad():
+            latents = model.encoder(pictures).float()
+        return reconstruction(model, latents, pictures)
+
+    plan = Plan(folder, "decoder", minutes, learning_rate=1e-3)
+    return _train(model.train(), model.decoder, decoder_loss, pixels, exam, plan)
+
+
+def _train(
+    model: AutoencoderTiny,
+    part: nn.Module,
+    loss_of: Callable[[AutoencoderTiny, Tensor], Tensor],
+    pixels: NDArray[np.uint8],
+    exam: NDArray[np.uint8],
+    plan: Plan,
+) -> AutoencoderTiny:
     device = choose_device()
-    model = build().to(device, memory_format=torch.channels_last).train()
-    loop = Loop(model, Plan(folder, "autoencoder", minutes, learning_rate=2e-3))
+    model.to(device, memory_format=torch.channels_last)
+    loop = Loop(part, plan)
     random = np.random.default_rng()
 
     def batch_loss() -> tuple[Tensor, int]:
         with autocast(device):
-            return loss(model, _crops(pixels, random, device)), BATCH
+            return loss_of(model, _crops(pixels, random, device)), BATCH
 
     def sample() -> None:
         rows = to_tensor(exam[:10], device)
         decoded = to_pixels(model.decoder(model.encoder(rows)))
-        Image.fromarray(sheet(np.concatenate([exam[:10], decoded]), 10)).save(folder / "autoencoder.png")
+        Image.fromarray(sheet(np.concatenate([exam[:10], decoded]), 10)).save(plan.folder / f"{plan.name}.png")
         print(f"\nPSNR on held-out scenes: {psnr(model, exam[:100], device):.2f} dB")
 
     loop.run(batch_loss, sample)
-    model.load_state_dict(loop.average)
-    finished: nn.Module = model.eval()
-    assert isinstance(finished, AutoencoderTiny)
-    return finished
+    part.load_state_dict(loop.average)
+    return model.eval()

@@ -21,10 +21,11 @@ from studio.training.world.scene import POSITIONS
 
 BATCH = 48
 TEXT_WIDTH = 192
-MIN_SNR_GAMMA = 5.0
-"""Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy"
-(https://arxiv.org/abs/2303.09556)."""
-
+SNR_CEILING = 5.0
+"""Above this signal-to-noise ratio the loss, seen as an error of x0, counts no more than there
+(Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy",
+https://arxiv.org/abs/2303.09556). Below it the loss of v stays as it is: the time of day and the
+place are decided where there is hardly any signal, and must not be weighted away."""
 THING_WEIGHT = 2.5
 """Where the thing stands the loss counts this much more: there is the detail, and a weight per
 pixel leaves the optimum of a squared error where it is."""
@@ -136,7 +137,7 @@ def loss(
     tokens: Tensor,
     where: Tensor,
 ) -> Tensor:
-    """Squared error of v, weighted by min-SNR and by ``where`` (N, 1, h, w). Timesteps are spread
+    """Squared error of v, weighted by signal-to-noise ratio and by ``where`` (N, 1, h, w). Timesteps are spread
     evenly over the batch."""
     count, device = len(latents), latents.device
     spread = (torch.arange(count, device=device) + torch.rand(count, device=device)) / count
@@ -148,7 +149,7 @@ def loss(
         error = painter(noisy, timesteps, tokens).float() - target
     alphas = schedule.alphas_cumprod.to(device)[timesteps]
     snr = alphas / (1 - alphas)
-    weight = snr.clamp(max=MIN_SNR_GAMMA) / (snr + 1)
+    weight = (snr + 1).clamp(max=SNR_CEILING + 1) / (snr + 1)
     return (weight * (where * error.square()).mean((1, 2, 3))).mean()
 
 

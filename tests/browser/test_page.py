@@ -76,7 +76,8 @@ def test_keys_paint_scrub_and_stop(page: Page, served: Served) -> None:
 
 
 def test_a_dropped_picture_fills_the_settings(page: Page, served: Served, tmp_path: Path) -> None:
-    text = "a tent on a beach\nNegative prompt: rain\nSteps: 31, Sampler: Euler a, Schedule type: Karras, CFG scale: 3.5, Seed: 99, Size: 160x96"
+    settings = "Steps: 31, Sampler: Euler a, Schedule type: Karras, CFG scale: 3.5, Seed: 99, Size: 160x96"
+    text = f"a tent on a beach\nNegative prompt: rain\n{settings}"
     path = pictures.save(Image.new("RGB", (8, 8)), text, tmp_path, "local", "made-elsewhere")
     page.set_input_files("#open-picture input[type=file], input[type=file]", path)
     expect(page.locator("#prompt textarea")).to_have_value("a tent on a beach")

@@ -38,7 +38,9 @@ def bare(folder: Path, request: GenerationRequest) -> Tensor:
     return latents
 
 
-def asked(sampler: str, schedule: str = "Automatic", model: str = "tiny-epsilon", **values: object) -> GenerationRequest:
+def asked(
+    sampler: str, schedule: str = "Automatic", model: str = "tiny-epsilon", **values: object
+) -> GenerationRequest:
     known = {"prompt": "a cat on a street", "negative_prompt": "rain", "seed": 7, "width": 64, "height": 64}
     options = known | {"steps": STEPS} | values
     return GenerationRequest(model=model, sampler=sampler, schedule=schedule, **options)  # type: ignore[arg-type]

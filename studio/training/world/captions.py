@@ -26,6 +26,20 @@ def with_article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeio' or noun.startswith('uncle') else 'a'} {noun}"
 
 
+def full_caption(scene: Scene) -> str:
+    """The plainest sentence that tells thing, place, time and weather."""
+    place = next(item for item in PLACES if item.name == scene.place)
+    time = next(item for item in TIMES if item.name == scene.time)
+    weather = next(item for item in WEATHERS if item.name == scene.weather)
+    article = "the" if place.article == "the" else "a"
+    words = [with_article(scene.thing), place.preposition, article, place.name]
+    if scene.place != "moon":
+        words.append(time.phrases[0])
+    if scene.weather != "clear":
+        words.append(weather.phrases[0])
+    return " ".join(words)
+
+
 def caption(scene: Scene, random: Random) -> str:
     """One caption of the scene: a sentence, a short form, a list of tags, or nothing."""
     if random.random() < EMPTY_SHARE:

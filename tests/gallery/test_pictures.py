@@ -1,0 +1,154 @@
+"""Pictures on disk: whole or not at all, each owner's apart, and files of strangers read with care."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from studio.errors import UnreadablePicture
+from studio.gallery.infotext import CHUNK
+from studio.gallery.pictures import LOCAL, folder_of, read_infotext, recent, save
+
+TEXT = 'a cat, "猫"\nNegative prompt: \nSteps: 20, Seed: 7, Size: 8x8'
+
+
+def picture() -> Image.Image:
+    return Image.new("RGB", (8, 8), "teal")
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def header(width: int, height: int) -> bytes:
+    """A PNG that claims this size and ends there."""
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
+    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+
+
+def test_a_saved_picture_is_a_png_with_its_infotext(tmp_path: Path) -> None:
+    path = save(picture(), TEXT, tmp_path, LOCAL, "abc-7")
+    with Image.open(path) as saved:
+        assert saved.format == "PNG"
+        assert saved.tobytes() == picture().tobytes()
+        assert saved.info[CHUNK] == TEXT
+    assert read_infotext(path) == TEXT
+    assert files(tmp_path) == [path]
+    assert path.parent.parent == tmp_path / "txt2img-images"
+
+
+class Half(Image.Image):
+    """A picture that breaks off while it is written, as on a full disk."""
+
+    def save(self, fp: Any, *_arguments: Any, **_options: Any) -> None:
+        fp.write(b"\x89PNG half of it")
+        raise OSError(28, "No space left on device")
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        save(Half(), TEXT, tmp_path, LOCAL, "abc-7")
+    assert files(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no handle on a folder to sync")
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_picture_that_cannot_be_made_durable_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    handles: list[int] = []
+
+    def fsync(handle: int) -> None:
+        handles.append(handle)
+        if len(handles) == call:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="Input/output"):
+        save(picture(), TEXT, tmp_path, LOCAL, "abc-7")
+    assert len(handles) == call
+    assert files(tmp_path) == []
+
+
+def test_recent_pictures_come_newest_first(tmp_path: Path) -> None:
+    root = folder_of(tmp_path, LOCAL)
+    names = ["2026-01-31/235959-a.png", "2026-02-01/000001-c.png", "2026-02-01/120000-b.png"]
+    for name in [*names, "2026-02-01/130000-x.partial"]:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    assert recent(tmp_path, LOCAL, 10) == [root / name for name in reversed(names)]
+    assert recent(tmp_path, LOCAL, 2) == [root / names[2], root / names[1]]
+
+
+def test_there_are_no_recent_pictures_before_the_first(tmp_path: Path) -> None:
+    assert recent(tmp_path, LOCAL, 10) == []
+
+
+def test_owners_do_not_see_each_others_pictures(tmp_path: Path) -> None:
+    mine = save(picture(), TEXT, tmp_path, "anna", "abc-7")
+    assert recent(tmp_path, "anna", 10) == [mine]
+    for other in (LOCAL, "ann", "anna.", "Bob", ""):
+        assert recent(tmp_path, other, 10) == []
+
+
+@pytest.mark.parametrize("owner", ["../../x", "/etc", "..", ".", "", "a\\..\\b", "C:\\x", "nul\0", "a/b"])
+def test_an_owners_name_cannot_leave_the_folder(tmp_path: Path, owner: str) -> None:
+    path = save(picture(), TEXT, tmp_path, owner, "abc-7").resolve()
+    assert path.parent.parent.parent == (tmp_path / "people").resolve()
+
+
+@given(st.lists(st.text(st.sampled_from("a._/-5f") | st.characters()), min_size=2, max_size=2, unique=True))
+def test_no_two_owners_share_a_folder(owners: list[str]) -> None:
+    folders = {folder_of(Path("outputs"), owner) for owner in owners}
+    assert len(folders) == 2
+    assert all(folder.parent == Path("outputs/people") for folder in folders) or LOCAL in owners
+
+
+def test_a_png_without_infotext_has_an_empty_one(tmp_path: Path) -> None:
+    picture().save(tmp_path / "plain.png")
+    assert read_infotext(tmp_path / "plain.png") == ""
+
+
+def whole() -> bytes:
+    file = io.BytesIO()
+    picture().save(file, "PNG")
+    return file.getvalue()
+
+
+def other_format() -> bytes:
+    file = io.BytesIO()
+    picture().save(file, "JPEG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", whole()[:20], whole()[:8] + b"\xff" * 100, other_format(), b"<svg/>"],
+    ids=["empty", "gif", "signature", "truncated", "garbage", "jpeg", "svg"],
+)
+def test_what_is_no_png_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "offered.png").write_bytes(data)
+    with pytest.raises(UnreadablePicture, match="not a PNG"):
+        read_infotext(tmp_path / "offered.png")
+
+
+@pytest.mark.parametrize("side", [8_001, 10_000, 60_000])
+def test_a_png_that_claims_an_absurd_size_is_refused_unread(tmp_path: Path, side: int) -> None:
+    (tmp_path / "huge.png").write_bytes(header(side, side))
+    with pytest.raises(UnreadablePicture, match="too large: at most 64 megapixels"):
+        read_infotext(tmp_path / "huge.png")
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnreadablePicture):
+        read_infotext(tmp_path / "none.png")

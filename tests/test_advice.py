@@ -1,0 +1,63 @@
+"""Advice speaks where a choice is likely a mistake, and is silent where it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio import GenerationRequest
+from studio.advice import on_cfg, on_size, on_steps
+
+
+def test_the_defaults_need_no_advice() -> None:
+    request = GenerationRequest()
+    assert on_steps(request.steps, request.sampler) == ""
+    assert on_cfg(request.cfg_scale, request.sampler) == ""
+    assert on_size(request.width, request.height, 128) == ""
+
+
+@pytest.mark.parametrize(
+    ("steps", "sampler", "word"),
+    [
+        (4, "Euler", "Few for Euler"),
+        (10, "Euler", ""),
+        (100, "Euler", ""),
+        (101, "Euler", "rarely changes anything"),
+        (20, "LCM", "4 to 8 are enough"),
+        (4, "TCD", "others stay blurred"),
+        (4, "Fancy 9000", "Few for Fancy 9000"),
+    ],
+)
+def test_advice_on_steps(steps: int, sampler: str, word: str) -> None:
+    assert word in on_steps(steps, sampler)
+    assert bool(word) == bool(on_steps(steps, sampler))
+
+
+@pytest.mark.parametrize(
+    ("cfg_scale", "sampler", "word"),
+    [
+        (1, "Euler", "negative prompt is not used"),
+        (7, "Euler", ""),
+        (16, "Euler", "colours burn"),
+        (5, "LCM", "Few-step models want 1 to 2"),
+        (1.5, "LCM", ""),
+        (7, "Fancy 9000", ""),
+    ],
+)
+def test_advice_on_guidance(cfg_scale: float, sampler: str, word: str) -> None:
+    assert word in on_cfg(cfg_scale, sampler)
+    assert bool(word) == bool(on_cfg(cfg_scale, sampler))
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "native", "word"),
+    [
+        (512, 512, 512, ""),
+        (512, 768, 512, ""),
+        (100, 128, 128, "multiples of 8"),
+        (1024, 1024, 512, "may appear twice"),
+        (256, 256, 512, "may be cut off"),
+    ],
+)
+def test_advice_on_the_size(width: int, height: int, native: int, word: str) -> None:
+    assert word in on_size(width, height, native)
+    assert bool(word) == bool(on_size(width, height, native))

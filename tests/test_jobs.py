@@ -1,0 +1,176 @@
+"""The queue: bounded, fair, and what it shows is what happens."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from studio import GenerationRequest, Run
+from studio.errors import QueueFull
+from studio.jobs import Jobs
+
+SIZE, PER_OWNER = 6, 3
+
+
+def run_of(owner: str) -> Run:
+    return Run(GenerationRequest(), owner, None)
+
+
+def filled(jobs: Jobs, owners: str) -> list[Run]:
+    runs = [run_of(owner) for owner in owners]
+    for run in runs:
+        jobs.put(run)
+    return runs
+
+
+def drained(jobs: Jobs) -> str:
+    return "".join(run.owner for run in iter(jobs.take, None))
+
+
+def test_an_empty_queue_gives_nothing_at_once() -> None:
+    assert Jobs(SIZE, PER_OWNER).take() is None
+
+
+def test_one_owners_runs_come_in_the_order_they_were_put() -> None:
+    jobs = Jobs(SIZE, PER_OWNER)
+    runs = filled(jobs, "aaa")
+    assert [jobs.take() for _ in runs] == runs
+
+
+def test_owners_take_turns() -> None:
+    jobs = Jobs(SIZE, PER_OWNER)
+    filled(jobs, "aaabbc")
+    assert drained(jobs) == "abcaba"
+
+
+def test_a_newcomer_waits_for_one_run_of_everybody_at_most() -> None:
+    jobs = Jobs(SIZE, PER_OWNER)
+    filled(jobs, "aaab")
+    assert jobs.put(run_of("c")) == 2
+    assert drained(jobs) == "abcaa"
+
+
+def test_a_full_queue_refuses_and_stays_as_it_is() -> None:
+    jobs = Jobs(SIZE, PER_OWNER)
+    runs = filled(jobs, "aaabbb")
+    with pytest.raises(QueueFull, match="6 pictures are waiting already"):
+        jobs.put(run_of("c"))
+    assert set(jobs.waiting()) == set(runs)
+    assert drained(jobs) == "ababab"
+
+
+def test_one_owner_cannot_fill_the_queue() -> None:
+    jobs = Jobs(SIZE, PER_OWNER)
+    filled(jobs, "aaa")
+    with pytest.raises(QueueFull, match="You have 3 pictures waiting"):
+        jobs.put(run_of("a"))
+    assert jobs.put(run_of("b")) == 1
+
+
+def test_a_removed_run_is_never_taken_and_leaves_room() -> None:
+    jobs = Jobs(SIZE, PER_OWNER)
+    first, second, third = filled(jobs, "aaa")
+    assert jobs.remove(second)
+    assert not jobs.remove(second)
+    assert jobs.waiting() == [first, third]
+    jobs.put(run_of("a"))
+    assert len(jobs) == 3
+
+
+def test_a_run_that_was_taken_cannot_be_removed() -> None:
+    jobs = Jobs(SIZE, PER_OWNER)
+    (run,) = filled(jobs, "a")
+    assert jobs.take() is run
+    assert not jobs.remove(run)
+
+
+def test_a_closed_queue_takes_no_more_but_gives_what_waits() -> None:
+    jobs = Jobs(SIZE, PER_OWNER)
+    filled(jobs, "ab")
+    jobs.close()
+    assert jobs.closed
+    with pytest.raises(QueueFull, match="closing"):
+        jobs.put(run_of("a"))
+    assert jobs.take(timeout=None)
+    assert jobs.take(timeout=None)
+    assert jobs.take(timeout=None) is None
+
+
+@pytest.mark.parametrize("wake", ["close", "put"])
+def test_who_waits_is_woken_by_a_close_and_by_a_run(wake: str) -> None:
+    jobs = Jobs(SIZE, PER_OWNER)
+    taken: list[Run | None] = []
+    taker = threading.Thread(target=lambda: taken.append(jobs.take(timeout=None)), daemon=True)
+    taker.start()
+    run = run_of("a")
+    if wake == "put":
+        jobs.put(run)
+    else:
+        jobs.close()
+    taker.join(timeout=30)
+    assert taken == [run if wake == "put" else None]
+
+
+class AnyUse(RuleBasedStateMachine):
+    """Whatever is put, taken and removed: nothing is lost, nothing comes twice, turns stay fair."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs = Jobs(SIZE, PER_OWNER)
+        self.inside: list[Run] = []
+        """What should wait, in the order it was put."""
+
+    @rule(owner=st.sampled_from("abcd"))
+    def put(self, owner: str) -> None:
+        run = run_of(owner)
+        full = len(self.inside) >= SIZE or sum(other.owner == owner for other in self.inside) >= PER_OWNER
+        if full:
+            with pytest.raises(QueueFull):
+                self.jobs.put(run)
+            return
+        ahead = self.jobs.put(run)
+        self.inside.append(run)
+        assert self.jobs.waiting()[ahead] is run
+
+    @rule()
+    def take(self) -> None:
+        shown = self.jobs.waiting()
+        taken = self.jobs.take()
+        assert taken is (shown[0] if shown else None)
+        assert self.jobs.waiting() == shown[1:]
+        if taken is not None:
+            self.inside.remove(taken)
+
+    @precondition(lambda self: self.inside)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        run = data.draw(st.sampled_from(self.inside))
+        shown = self.jobs.waiting()
+        assert self.jobs.remove(run)
+        self.inside.remove(run)
+        left = self.jobs.waiting()
+        assert run not in left
+        assert len(left) == len(shown) - 1
+
+    @invariant()
+    def nothing_is_lost_or_doubled(self) -> None:
+        shown = self.jobs.waiting()
+        assert len(shown) == len(self.jobs) == len(self.inside)
+        for owner in "abcd":
+            mine = [run for run in self.inside if run.owner == owner]
+            assert [run for run in shown if run.owner == owner] == mine
+
+    @invariant()
+    def everybody_has_one_turn_before_anybody_has_two(self) -> None:
+        shown = [run.owner for run in self.jobs.waiting()]
+        assert len(set(shown[: len(set(shown))])) == len(set(shown))
+
+    def teardown(self) -> None:
+        shown = self.jobs.waiting()
+        assert [*iter(self.jobs.take, None)] == shown
+
+
+TestAnyUse = AnyUse.TestCase
