@@ -26,7 +26,6 @@ LEASE_S = 15.0
 DEVELOP_S = 2.0
 """How long the steps of a finished run may be decoded for the strip; the rest stay as they were."""
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-NATIVE_SIDE = 128
 
 
 class Bindings:
@@ -115,6 +114,10 @@ class Bindings:
         """The footer now."""
         return footer.text(self._studio.status.state, self._studio.queue_length)
 
+    def on_size(self, width: float | None, height: float | None, model: str) -> str:
+        """A word on the size for the chosen model."""
+        return advice.on_size(width or 0, height or 0, self._studio.library.native_side(model))
+
     def reuse(self, request: gr.Request) -> tuple[Any, Any]:
         """Seed of the newest picture, locked."""
         newest = pictures.recent(self._studio.settings.outputs, self.owner(request), 1)
@@ -170,10 +173,8 @@ def bind(
         example.click(None, example, controls.prompt, js="(text) => text", **PRIVATE)
     actions.reuse.click(made.reuse, outputs=[controls.seed_mode, controls.seed], queue=False, **PRIVATE)
     actions.open_picture.upload(made.fill, actions.open_picture, controls.inputs(), queue=False, **PRIVATE)
-    controls.sampler.input(
-        _schedules, [controls.sampler, controls.schedule], controls.schedule, queue=False, **PRIVATE
-    )
-    _advise(controls, actions)
+    controls.sampler.input(_schedules, [controls.sampler, controls.schedule], controls.schedule, queue=False, **PRIVATE)
+    _advise(made, controls, actions)
     page.load(made.opened, outputs=[strip, foot], queue=False, **PRIVATE)
     gr.Timer(footer.EVERY_S).tick(made.footer, outputs=foot, queue=False, **PRIVATE)
     page.unload(made.forget)
@@ -184,7 +185,7 @@ def _schedules(sampler: str, schedule: str) -> Any:
     return gr.Dropdown(choices=offered, value=schedule if schedule in offered else AUTOMATIC)
 
 
-def _advise(controls: Controls, actions: Actions) -> None:
+def _advise(made: Bindings, controls: Controls, actions: Actions) -> None:
     gr.on(
         [controls.steps.change, controls.sampler.change],
         lambda steps, sampler: advice.on_steps(steps or 0, sampler),
@@ -202,9 +203,9 @@ def _advise(controls: Controls, actions: Actions) -> None:
         **PRIVATE,
     )
     gr.on(
-        [controls.width.change, controls.height.change],
-        lambda width, height: advice.on_size(width or 0, height or 0, NATIVE_SIDE),
-        [controls.width, controls.height],
+        [controls.width.change, controls.height.change, controls.model.change],
+        made.on_size,
+        [controls.width, controls.height, controls.model],
         actions.size_note,
         queue=False,
         **PRIVATE,

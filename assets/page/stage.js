@@ -117,7 +117,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   const files = event.dataTransfer && event.dataTransfer.files;
-  const input = document.querySelector("#open-picture input[type=file], input#open-picture");
+  const input = document.querySelector('input[type=file][data-testid$="upload-button"]');
   if (!files || !files.length || !input) return;
   event.preventDefault();
   input.files = files;

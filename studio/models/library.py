@@ -1,6 +1,8 @@
 """The models there are: the embedded one, and diffusers folders the owner points at."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from studio.errors import ModelUnavailable
 
@@ -22,6 +24,14 @@ class Library:
         """Every model's name, the embedded one first."""
         return list(self._folders)
 
+    def native_side(self, name: str) -> int:
+        """The side, in pixels, of the pictures a model was trained on; read from its
+        configuration, without loading it."""
+        folder = self.folder(name)
+        sample = _read(folder / "unet" / "config.json").get("sample_size", 64)
+        levels = _read(folder / "vae" / "config.json").get("block_out_channels", ()) or (1, 1, 1, 1)
+        return int(sample) * 2 ** (len(levels) - 1)
+
     def folder(self, name: str) -> Path:
         """Where a model is.
 
@@ -31,3 +41,11 @@ class Library:
         if name not in self._folders:
             raise ModelUnavailable(f"There is no model of that name. There are: {', '.join(self.names)}.")
         return self._folders[name]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -51,11 +51,6 @@ class LoadedModel:
         """How many pixels a latent covers on each side."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))  # type: ignore[union-attr, arg-type]
 
-    @property
-    def native_size(self) -> int:
-        """The side, in pixels, of the pictures the model was trained on."""
-        return int(self.denoiser.config.sample_size) * self.scale  # type: ignore[union-attr, arg-type]
-
     def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         """Channels, height and width of the latents of one picture of that many pixels."""
         channels = int(self.denoiser.config.in_channels)  # type: ignore[union-attr, arg-type]

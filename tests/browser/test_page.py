@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
@@ -23,6 +24,16 @@ WATCH_STAGE = """
       window.tops.add(document.querySelector(".sw-strip").getBoundingClientRect().top);
     }
   }).observe(image, { attributes: true, attributeFilter: ["src"] });
+}
+"""
+
+
+DROP = """
+(content) => {
+  const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], "made.png", { type: "image/png" }));
+  document.querySelector("#stage").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
 }
 """
 
@@ -79,7 +90,7 @@ def test_a_dropped_picture_fills_the_settings(page: Page, served: Served, tmp_pa
     settings = "Steps: 31, Sampler: Euler a, Schedule type: Karras, CFG scale: 3.5, Seed: 99, Size: 160x96"
     text = f"a tent on a beach\nNegative prompt: rain\n{settings}"
     path = pictures.save(Image.new("RGB", (8, 8)), text, tmp_path, "local", "made-elsewhere")
-    page.set_input_files("#open-picture input[type=file], input[type=file]", path)
+    page.evaluate(DROP, base64.b64encode(path.read_bytes()).decode())
     expect(page.locator("#prompt textarea")).to_have_value("a tent on a beach")
     expect(page.locator("#negative textarea")).to_have_value("rain")
     expect(page.locator("#steps input[type=number]")).to_have_value("31")
