@@ -41,8 +41,8 @@ class Bindings:
         """Whose pictures these are: the login's, or on a public page the tab's, or the one
         person's who sits at this machine."""
         if request.username:
-            return str(request.username)
-        return str(request.session_hash) if self._studio.settings.public else pictures.LOCAL
+            return f"user-{request.username}"
+        return f"tab-{request.session_hash}" if self._studio.settings.public else pictures.LOCAL
 
     def paint(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
         """Submit what the controls say and yield stage, recent pictures and seed as it goes."""

@@ -28,6 +28,40 @@ LIGHT = {
 }
 
 
+COLOURS = {
+    "body_background_fill": "ground",
+    "background_fill_primary": "panel",
+    "background_fill_secondary": "ground",
+    "body_text_color": "ink",
+    "body_text_color_subdued": "quiet",
+    "border_color_primary": "line",
+    "block_background_fill": "ground",
+    "block_label_text_color": "quiet",
+    "block_title_text_color": "quiet",
+    "block_info_text_color": "quiet",
+    "input_background_fill": "panel",
+    "input_border_color": "line",
+    "input_border_color_focus": "accent",
+    "input_placeholder_color": "quiet",
+    "slider_color": "accent",
+    "checkbox_background_color_selected": "accent",
+    "checkbox_border_color_selected": "accent",
+    "checkbox_label_background_fill": "panel",
+    "checkbox_label_background_fill_selected": "panel",
+    "checkbox_label_border_color": "line",
+    "checkbox_label_text_color_selected": "ink",
+    "button_primary_background_fill": "accent",
+    "button_primary_background_fill_hover": "accent",
+    "button_primary_border_color": "accent",
+    "button_primary_text_color": "accent_ink",
+    "button_secondary_background_fill": "panel",
+    "button_secondary_background_fill_hover": "line",
+    "button_secondary_border_color": "line",
+    "button_secondary_text_color": "ink",
+}
+"""Which of the colours each of the theme's variables takes."""
+
+
 def variables() -> str:
     """The colours as CSS variables, for parts of our own."""
     light = "".join(f"--sw-{name.replace('_', '-')}:{value};" for name, value in LIGHT.items())
@@ -45,39 +79,8 @@ def theme() -> gr.themes.Base:
         radius_size=gr.themes.sizes.radius_md,
         spacing_size=gr.themes.sizes.spacing_md,
     )
-    both = {
-        "body_background_fill": "ground",
-        "background_fill_primary": "panel",
-        "background_fill_secondary": "ground",
-        "body_text_color": "ink",
-        "body_text_color_subdued": "quiet",
-        "border_color_primary": "line",
-        "block_background_fill": "ground",
-        "block_label_text_color": "quiet",
-        "block_title_text_color": "quiet",
-        "block_info_text_color": "quiet",
-        "input_background_fill": "panel",
-        "input_border_color": "line",
-        "input_border_color_focus": "accent",
-        "input_placeholder_color": "quiet",
-        "slider_color": "accent",
-        "checkbox_background_color_selected": "accent",
-        "checkbox_border_color_selected": "accent",
-        "checkbox_label_background_fill": "panel",
-        "checkbox_label_background_fill_selected": "panel",
-        "checkbox_label_border_color": "line",
-        "checkbox_label_text_color_selected": "ink",
-        "button_primary_background_fill": "accent",
-        "button_primary_background_fill_hover": "accent",
-        "button_primary_border_color": "accent",
-        "button_primary_text_color": "accent_ink",
-        "button_secondary_background_fill": "panel",
-        "button_secondary_background_fill_hover": "line",
-        "button_secondary_border_color": "line",
-        "button_secondary_text_color": "ink",
-    }
-    values = {name: LIGHT[colour] for name, colour in both.items()}
-    values |= {f"{name}_dark": DARK[colour] for name, colour in both.items()}
+    values = {name: LIGHT[colour] for name, colour in COLOURS.items()}
+    values |= {f"{name}_dark": DARK[colour] for name, colour in COLOURS.items()}
     return made.set(
         **values,
         color_accent=LIGHT["accent"],

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict, deque
 
 from studio.errors import QueueFull
+from studio.events import Queued
 from studio.run import Run
 
 
@@ -27,8 +28,8 @@ class Jobs:
         """Whether ``close`` was called."""
         return self._closed
 
-    def put(self, run: Run) -> int:
-        """Let the run wait; the answer is how many come before it.
+    def put(self, run: Run) -> None:
+        """Let the run wait, and tell it how many come before it.
 
         Raises:
             QueueFull: when its owner or everybody together has too many waiting.
@@ -42,8 +43,8 @@ class Jobs:
             if len(self) >= self._size:
                 raise QueueFull(f"{len(self)} pictures are waiting already: try again in a moment.")
             self._owners.setdefault(run.owner, mine).append(run)
+            run.post(Queued(run=run.id, ahead=self._order().index(run)))
             self._changed.notify_all()
-            return self._ahead_of(run)
 
     def take(self, timeout: float | None = 0) -> Run | None:
         """The next run, waiting ``timeout`` seconds for one (None: until there is one or the
@@ -79,9 +80,6 @@ class Jobs:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-
-    def _ahead_of(self, run: Run) -> int:
-        return self._order().index(run)
 
     def _order(self) -> list[Run]:
         lines = [list(waiting) for waiting in self._owners.values()]

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from studio import limits
-from studio.events import Failed, Queued
+from studio.events import Failed
 from studio.gallery.pictures import LOCAL
 from studio.jobs import Jobs
 from studio.models.library import EMBEDDED, Library
@@ -48,7 +48,6 @@ class Studio:
         limits.check(request)
         self.library.folder(request.model)
         run = Run(request.resolved(), owner, lease_s)
-        run.post(Queued(run=run.id, ahead=len(self._jobs)))
         self._jobs.put(run)
         return run
 

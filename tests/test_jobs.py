@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from studio import GenerationRequest, Run
 from studio.errors import QueueFull
+from studio.events import Queued
 from studio.jobs import Jobs
 
 SIZE, PER_OWNER = 6, 3
@@ -49,7 +50,9 @@ def test_owners_take_turns() -> None:
 def test_a_newcomer_waits_for_one_run_of_everybody_at_most() -> None:
     jobs = Jobs(SIZE, PER_OWNER)
     filled(jobs, "aaab")
-    assert jobs.put(run_of("c")) == 2
+    last = run_of("c")
+    jobs.put(last)
+    assert last.events_after(0)[0] == Queued(run=last.id, ahead=2)
     assert drained(jobs) == "abcaa"
 
 
@@ -67,7 +70,9 @@ def test_one_owner_cannot_fill_the_queue() -> None:
     filled(jobs, "aaa")
     with pytest.raises(QueueFull, match="You have 3 pictures waiting"):
         jobs.put(run_of("a"))
-    assert jobs.put(run_of("b")) == 1
+    theirs = run_of("b")
+    jobs.put(theirs)
+    assert theirs.events_after(0)[0] == Queued(run=theirs.id, ahead=1)
 
 
 def test_a_removed_run_is_never_taken_and_leaves_room() -> None:
@@ -131,9 +136,9 @@ class AnyUse(RuleBasedStateMachine):
             with pytest.raises(QueueFull):
                 self.jobs.put(run)
             return
-        ahead = self.jobs.put(run)
+        self.jobs.put(run)
         self.inside.append(run)
-        assert self.jobs.waiting()[ahead] is run
+        assert run.events_after(0) == [Queued(run=run.id, ahead=self.jobs.waiting().index(run))]
 
     @rule()
     def take(self) -> None:

@@ -61,7 +61,7 @@ def parse(text: str) -> dict[str, str]:
     pairs = PAIR.findall(last)
     if len(pairs) < FEWEST_PAIRS:
         lines, pairs = [*lines, last], []
-    prompt, _, negative = "\n".join(lines).partition(NEGATIVE)
+    prompt, _, negative = ("\n" + "\n".join(lines)).partition("\n" + NEGATIVE)
     found = {key.strip(): _unquoted(value) for key, value in pairs}
     return {"Prompt": prompt.strip(), "Negative prompt": negative.strip()} | found
 
