@@ -27,7 +27,7 @@ drawing = pytest.mark.skipif(font_missing(), reason="drawing the world needs the
 def test_a_scene_of_a_number_is_always_the_same() -> None:
     one, again = SceneDataset(0, 128), SceneDataset(0, 128)
     assert [one.scene(index) for index in range(50)] == [again.scene(index) for index in range(50)]
-    assert one.caption(3, telling=1) == again.caption(3, telling=1)
+    assert captions.caption(one.scene(3), Random(1)) == captions.caption(again.scene(3), Random(1))
     assert one.scene(0) != SceneDataset(1, 128).scene(0)
 
 

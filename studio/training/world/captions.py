@@ -1,14 +1,9 @@
 """The grammar that tells what is in a scene, in sentences and in tags."""
 
-from __future__ import annotations
-
 from random import Random
-from typing import TYPE_CHECKING
 
+from studio.training.world.scene import Scene
 from studio.training.world.vocabulary import PLACES, THINGS, TIMES, WEATHERS, Place, Thing, Time, Weather
-
-if TYPE_CHECKING:
-    from studio.training.world.scene import Scene
 
 EMPTY_SHARE = 0.10
 """Captions left empty, so that classifier-free guidance has its unconditional half
@@ -28,9 +23,7 @@ def with_article(noun: str) -> str:
 
 def full_caption(scene: Scene) -> str:
     """The plainest sentence that tells thing, place, time and weather."""
-    place = next(item for item in PLACES if item.name == scene.place)
-    time = next(item for item in TIMES if item.name == scene.time)
-    weather = next(item for item in WEATHERS if item.name == scene.weather)
+    place, time, weather = _surroundings(scene)
     article = "the" if place.article == "the" else "a"
     words = [with_article(scene.thing), place.preposition, article, place.name]
     if scene.place != "moon":
@@ -45,9 +38,7 @@ def caption(scene: Scene, random: Random) -> str:
     if random.random() < EMPTY_SHARE:
         return ""
     thing = _name(random, next(item for item in THINGS if item.name == scene.thing))
-    place = next(item for item in PLACES if item.name == scene.place)
-    time = next(item for item in TIMES if item.name == scene.time)
-    weather = next(item for item in WEATHERS if item.name == scene.weather)
+    place, time, weather = _surroundings(scene)
     tell_time = scene.place != "moon" or random.random() < 0.2
     tell_weather = scene.weather != "clear" or random.random() < 0.15
     told_time = time if tell_time and random.random() < 0.85 else None
@@ -57,6 +48,14 @@ def caption(scene: Scene, random: Random) -> str:
     if random.random() < 0.3:
         return _tags(random, thing, told_place, told_time, told_weather, position)
     return _sentence(random, thing, told_place, told_time, told_weather, position)
+
+
+def _surroundings(scene: Scene) -> tuple[Place, Time, Weather]:
+    return (
+        next(item for item in PLACES if item.name == scene.place),
+        next(item for item in TIMES if item.name == scene.time),
+        next(item for item in WEATHERS if item.name == scene.weather),
+    )
 
 
 def _name(random: Random, item: Thing | Place) -> str:

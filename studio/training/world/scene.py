@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from studio.training.world import captions, glyphs, sky
+from studio.training.world import glyphs, sky
 from studio.training.world.places import DRAW_PLACE, Brush
 from studio.training.world.vocabulary import PLACES, THINGS, TIMES, WEATHERS, Thing
 
@@ -118,7 +118,3 @@ class SceneDataset:
     def picture(self, index: int) -> Image.Image:
         """The picture with that number."""
         return draw(self.scene(index), self.size)
-
-    def caption(self, index: int, telling: int = 0) -> str:
-        """One of many captions of that picture; ``telling`` chooses which."""
-        return captions.caption(self.scene(index), Random(f"{self.seed}/{index}/{telling}"))

@@ -1,0 +1,39 @@
+"""The stage's view: what a run's events make of it."""
+
+from __future__ import annotations
+
+from components.stage import View
+from studio import GenerationRequest
+from studio.events import Cancelled, Event, Failed, Finished, Queued, Started, Step
+
+
+def step(index: int, preview: bytes | None = b"jpeg") -> Step:
+    return Step(
+        run="r", index=index, total=3, sigma=2.0 - index, timestep=9.0, elapsed_s=1.0, left_s=2.0, preview=preview
+    )
+
+
+def seen(*events: Event) -> dict[str, object]:
+    return View(GenerationRequest(width=192, height=96, batch_size=2)).take(events)
+
+
+def test_a_view_starts_waiting_and_knows_the_pictures_shape() -> None:
+    value = seen(Queued(run="r", ahead=2))
+    assert (value["state"], value["ratio"], value["run"]) == ("queued", 4.0, "r")
+    assert "2 before it" in str(value["message"])
+
+
+def test_steps_gather_in_order_and_a_dropped_preview_leaves_its_place() -> None:
+    value = seen(Started(run="r", steps=3, evaluations=3), step(0), step(1, preview=None), step(2))
+    assert value["state"] == "painting"
+    assert value["total"] == 3
+    steps = value["steps"]
+    assert isinstance(steps, list)
+    assert [bool(entry["src"]) for entry in steps] == [True, False, True]
+    assert [entry["sigma"] for entry in steps] == [2.0, 1.0, 0.0]
+
+
+def test_every_end_is_told() -> None:
+    assert seen(Finished(run="r", elapsed_s=1.25))["message"] == "painted in 1.2 s"
+    assert seen(Failed(run="r", code="failed", sentence="Do this."))["message"] == "Do this."
+    assert seen(Cancelled(run="r", steps_done=4))["state"] == "stopped"
