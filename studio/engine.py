@@ -7,6 +7,7 @@ are no locks and the order is fixed. Previews and files are made in a second thr
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections import defaultdict
@@ -78,6 +79,8 @@ class Engine:
         finally:
             for active in list(self._active):
                 self._stop(active)
+            for run in self._jobs.waiting():
+                run.post(Cancelled(run=run.id, steps_done=0))
             self._behind.shutdown()
             for model in self._models.values():
                 model.close()
@@ -190,10 +193,7 @@ class Engine:
             self._active.remove(active)
 
     def _fail(self, run: Run, error: Exception) -> None:
-        coded = _coded(error)
-        if not isinstance(error, StudioError):
-            log.error("run %s failed", run.id, exc_info=error)
-        self._behind.submit(run.post, Failed(run=run.id, code=coded.code, sentence=str(coded)))
+        self._behind.submit(run.post, _failure(run, error))
 
     def _see(self, active: _Active, step: StepTaken) -> None:
         """The step seam: record what happened, and have it previewed behind the denoising."""
@@ -235,10 +235,7 @@ class Engine:
                 active.budget.spend(spent, decoded)
         except Exception as error:  # a preview is never worth a picture
             log.warning("no preview of step %d: %s", step.index, error)
-        values = {
-            name: getattr(step, name) for name in ("run", "index", "total", "sigma", "timestep", "elapsed_s", "left_s")
-        }
-        active.run.post(Step(**values, preview=picture, decoded=decoded))
+        active.run.post(dataclasses.replace(step, preview=picture, decoded=decoded))
 
     def _finish(self, active: _Active) -> None:
         """Decode, write, then say so: pictures are durable before anybody hears of them."""
@@ -252,9 +249,14 @@ class Engine:
                 run.post(Produced(run=run.id, index=index, path=path, seed=seed, infotext=text))
             run.post(Finished(run=run.id, elapsed_s=active.elapsed_s))
         except Exception as error:
-            coded = _coded(error)
-            log.error("run %s could not be finished", run.id, exc_info=error)
-            run.post(Failed(run=run.id, code=coded.code, sentence=str(coded)))
+            run.post(_failure(run, error))
+
+
+def _failure(run: Run, error: Exception) -> Failed:
+    coded = _coded(error)
+    if coded is not error:
+        log.error("run %s failed", run.id, exc_info=error)
+    return Failed(run=run.id, code=coded.code, sentence=str(coded))
 
 
 def _coded(error: Exception) -> StudioError:

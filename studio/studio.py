@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from studio.status import Status
 
 if TYPE_CHECKING:
     from studio.engine import Engine
+
+log = logging.getLogger("stepwise")
 
 
 class Studio:
@@ -72,15 +75,17 @@ class Studio:
     def _work(self) -> None:
         try:
             self.status.tell("loading PyTorch and diffusers")
+            # xformers says at import that its CUDA kernels do not load; models/device.py finds out.
+            logging.getLogger("xformers").setLevel(logging.ERROR)
             from studio.engine import Engine
 
             self.engine = Engine(self._jobs, self.library, self.settings, self.status)
             self.engine.model(EMBEDDED)
+            self.engine.serve()
         except Exception as error:
+            log.exception("the engine has stopped")
             self.status.tell(f"cannot paint: {error}")
             self._refuse_all(str(error))
-            return
-        self.engine.serve()
 
     def _refuse_all(self, sentence: str) -> None:
         while not self._jobs.closed:

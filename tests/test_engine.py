@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from studio import GenerationRequest, Run, Studio
+from studio import GenerationRequest, Run, Settings, Studio
 from studio.errors import ModelUnavailable, RequestRefused
 from studio.events import Cancelled, Failed, Finished, Produced, Queued, Started, Step
 from studio.gallery import infotext, pictures
@@ -182,3 +183,10 @@ def test_a_full_disk_is_told(studio: Studio, monkeypatch: pytest.MonkeyPatch) ->
     end = last(studio.submit(asked()))
     assert isinstance(end, Failed)
     assert "No space left" in end.sentence
+
+
+def test_closing_ends_every_run(models: Path, tmp_path: Path) -> None:
+    studio = Studio(Settings(models=models, outputs=tmp_path, device="cpu", precision="fp32", concurrency=1))
+    runs = [studio.submit(asked(steps=150, seed=seed)) for seed in range(3)]
+    studio.close()
+    assert all(isinstance(last(run), Cancelled) for run in runs)

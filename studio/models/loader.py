@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ diffusers.utils.logging.set_verbosity_error()
 diffusers.utils.logging.disable_progress_bar()
 transformers.utils.logging.disable_progress_bar()
 transformers.utils.logging.set_verbosity_error()
-logging.getLogger("xformers").setLevel(logging.ERROR)
 
 
 class LoadedModel:
