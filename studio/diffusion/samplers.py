@@ -63,6 +63,8 @@ def _on_our_sigmas(base: type[SchedulerMixin]) -> type[SchedulerMixin]:
 
     class OnOurSigmas(base):  # type: ignore[misc, valid-type]
         sigma_schedule: sigmas.Schedule = staticmethod(sigmas.uniform)
+        timesteps: torch.Tensor
+        num_inference_steps: int
 
         def __init__(self, **options: Any) -> None:
             super().__init__(**options, **({"use_exponential_sigmas": True} if takes_exponential else {}))
