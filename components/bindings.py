@@ -15,7 +15,7 @@ from components import footer, recent, stage
 from components.controls import LOCKED, RANDOM, Actions, Controls
 from components.suggestions import surprise
 from studio import GenerationRequest, Run, Studio, advice
-from studio.errors import RequestRefused, StudioError
+from studio.errors import StudioError
 from studio.gallery import infotext, pictures
 from studio.presets import AUTOMATIC, schedules_of
 from studio.request import RANDOM_SEED
@@ -52,10 +52,10 @@ class Bindings:
             for one in asked.batches(count):
                 run = self._studio.submit(one, self.owner(request), LEASE_S)
                 yield from self._follow(run, request, locked)
-        except RequestRefused as error:
-            yield self._refused(view, str(error))
+                if not run.succeeded:
+                    return
         except StudioError as error:
-            yield self._refused(view, str(error))
+            yield view.value | {"state": "failed", "message": str(error)}, gr.skip(), gr.skip()
 
     def _follow(self, run: Run, request: gr.Request, locked: bool) -> Iterator[tuple[Any, ...]]:
         tab = str(request.session_hash)
@@ -91,9 +91,6 @@ class Bindings:
             if self._running.get(tab) or self._latest.get(tab) != (run, view):
                 return
             yield value
-
-    def _refused(self, view: stage.View, sentence: str) -> tuple[Any, ...]:
-        return view.value | {"state": "failed", "message": sentence}, gr.skip(), gr.skip()
 
     def stop(self, request: gr.Request) -> None:
         """Stop what this tab is painting."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from studio.errors import GenerationFailed, StudioError
-from studio.events import LAST_EVENTS, Cancelled, Event, Failed, Produced
+from studio.events import LAST_EVENTS, Cancelled, Event, Failed, Finished, Produced
 from studio.request import GenerationRequest
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ class Run:
     def ended(self) -> bool:
         """Whether the last event has happened."""
         return bool(self._events) and isinstance(self._events[-1], LAST_EVENTS)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether all its pictures are on disk."""
+        return bool(self._events) and isinstance(self._events[-1], Finished)
 
     @property
     def result(self) -> Result:

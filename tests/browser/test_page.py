@@ -86,6 +86,20 @@ def test_keys_paint_scrub_and_stop(page: Page, served: Served) -> None:
     expect(page.locator(".sw-step")).not_to_have_text(last)
 
 
+def test_a_stop_ends_the_whole_batch(page: Page, served: Served) -> None:
+    set_number(page, "steps", 100)
+    page.get_by_label("Batch count").fill("3")
+    page.get_by_label("Batch count").press("Tab")
+    page.click("button#paint")
+    page.wait_for_function("document.querySelectorAll('.sw-strip li img[src]').length > 1")
+    page.click(".sw-stop")
+    page.wait_for_selector('.sw-stage[data-state="stopped"]')
+    page.wait_for_function("!document.querySelector('.sw-stage').matches('[aria-busy=true]')")
+    assert served.studio.engine is not None
+    assert served.studio.engine.runs == []
+    assert served.studio.queue_length == 0
+
+
 def test_a_dropped_picture_fills_the_settings(page: Page, served: Served, tmp_path: Path) -> None:
     settings = "Steps: 31, Sampler: Euler a, Schedule type: Karras, CFG scale: 3.5, Seed: 99, Size: 160x96"
     text = f"a tent on a beach\nNegative prompt: rain\n{settings}"
