@@ -44,7 +44,8 @@ def _current_sigma(scheduler: SchedulerMixin) -> Tensor:
     if getattr(scheduler, "state_in_first_order", True):
         return scheduler.sigmas[index]  # type: ignore[no-any-return]
     if hasattr(scheduler, "sigmas_interpol"):
-        return scheduler.sigmas_interpol[index]  # type: ignore[no-any-return]
+        # The ancestral one keeps its middles beside the first stage, the other beside the second.
+        return scheduler.sigmas_interpol[index - 1 if hasattr(scheduler, "sigmas_up") else index]
     if type(scheduler).__name__.startswith("DPMSolverSDE"):
         return (scheduler.sigmas[index - 1] * scheduler.sigmas[index]).sqrt()  # type: ignore[no-any-return]
     return scheduler.sigmas[index]  # type: ignore[no-any-return]

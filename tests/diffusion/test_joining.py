@@ -1,0 +1,91 @@
+"""Joining: what fits is computed once and comes back as each alone; what does not fit stays apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor
+
+from studio.diffusion import joining
+from studio.diffusion.seams import ModelCall
+
+
+@pytest.fixture(scope="module")
+def unet() -> Any:
+    torch.manual_seed(0)
+    return UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        norm_num_groups=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=32,
+        attention_head_dim=4,
+    ).eval()
+
+
+def call(unet: Any, seed: int, rows: int = 2, timestep: Any = None, **more: Any) -> ModelCall:
+    source = torch.Generator().manual_seed(seed)
+    arguments: dict[str, Any] = {
+        "sample": torch.randn(rows, 4, 8, 8, generator=source),
+        "timestep": torch.tensor(100.0 * seed) if timestep is None else timestep,
+        "encoder_hidden_states": torch.randn(rows, 5, 32, generator=source),
+        "return_dict": False,
+    }
+    return ModelCall(unet, unet.forward, arguments | more)
+
+
+@torch.no_grad()
+def test_joined_calls_come_back_as_each_alone(unet: Any) -> None:
+    calls = [call(unet, 1), call(unet, 2, rows=4, timestep=torch.tensor(7)), call(unet, 3, rows=1, timestep=500)]
+    assert len({joining.fit_key(one) for one in calls}) == 1
+    joined = joining.join(calls)
+    assert joined["sample"].shape[0] == joined["timestep"].shape[0] == 7
+    parts = joining.split(unet(**joined), [joining.batch_size(one) for one in calls])
+    for one, part in zip(calls, parts, strict=True):
+        assert torch.allclose(part[0], unet(**one.arguments)[0], atol=1e-4)
+
+
+def test_a_single_call_is_passed_on_untouched(unet: Any) -> None:
+    one = call(unet, 1)
+    assert joining.join([one]) is one.arguments
+    answer = (torch.zeros(2, 4),)
+    assert joining.split(answer, [2])[0] is answer
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"sample": torch.zeros(2, 4, 16, 8)},
+        {"encoder_hidden_states": torch.zeros(2, 6, 32)},
+        {"sample": torch.zeros(2, 4, 8, 8, dtype=torch.bfloat16)},
+        {"cross_attention_kwargs": {"scale": 0.5}},
+        {"positions": torch.ones(7, 3)},
+    ],
+)
+def test_what_differs_beside_the_batch_does_not_fit(unet: Any, other: dict[str, Any]) -> None:
+    plain = call(unet, 1, positions=torch.zeros(7, 3), cross_attention_kwargs=None)
+    assert joining.fit_key(plain) == joining.fit_key(
+        call(unet, 2, positions=torch.zeros(7, 3), cross_attention_kwargs=None)
+    )
+    changed = ModelCall(unet, unet.forward, plain.arguments | other)
+    assert joining.fit_key(plain) != joining.fit_key(changed)
+
+
+def test_another_module_does_not_fit(unet: Any) -> None:
+    assert joining.fit_key(call(unet, 1)) != joining.fit_key(call(torch.nn.Identity(), 1))
+
+
+def test_lists_of_tensors_as_controlnets_give_them_are_joined(unet: Any) -> None:
+    def with_residuals(seed: int, rows: int) -> ModelCall:
+        residuals: list[Tensor] = [torch.full((rows, 3), float(seed)), torch.full((rows, 5), float(seed))]
+        return call(unet, seed, rows, down_block_additional_residuals=residuals)
+
+    calls = [with_residuals(1, 2), with_residuals(2, 1)]
+    assert joining.fit_key(calls[0]) == joining.fit_key(calls[1])
+    first, second = joining.join(calls)["down_block_additional_residuals"]
+    assert first[:, 0].tolist() == second[:, 0].tolist() == [1, 1, 2]
