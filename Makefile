@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)
 .PHONY: run test bench picture train clean
 
 run: $(VENV)/run  ## start the studio and open it in the browser
-	$(BIN)/python app.py $(ARGS)
+	$(BIN)/python app.py --open $(ARGS)
 
 test: $(VENV)/test  ## lint, types, unit tests and the page in a real browser
 	$(BIN)/ruff check .

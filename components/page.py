@@ -55,11 +55,14 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
     """Serve the page as the studio's settings say."""
     settings = studio.settings
     user, _, password = settings.password.partition(":")
+    if settings.public and not password:
+        print("Anybody who has the address can paint here: start with --password user:password to ask for a login.")
     page.queue(api_open=False, max_size=QUEUE_SIZE, default_concurrency_limit=8)
     return page.launch(
         server_name=settings.host,
         server_port=settings.port or None,
         share=settings.share,
+        inbrowser=settings.open_browser,
         auth=(user, password) if password else None,
         max_file_size=UPLOAD_LIMIT,
         run_history=False,

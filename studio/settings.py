@@ -28,6 +28,7 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     previews: bool = True
+    open_browser: bool = False
 
     @property
     def public(self) -> bool:
@@ -49,6 +50,7 @@ class Settings:
         add("--device", default=env("device", cls.device), help="auto, cpu, cuda or mps")
         add("--precision", default=env("precision", cls.precision), help="auto, fp32, bf16 or fp16")
         add("--no-previews", dest="previews", action="store_false", help="paint without previews")
+        add("--open", dest="open_browser", action="store_true", help="open the page in the browser")
         return cls(**vars(parser.parse_args(arguments)))
 
 

@@ -1,0 +1,27 @@
+"""Settings: arguments first, then the environment, then defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from studio import Settings
+
+
+def test_arguments_win_over_the_environment_and_that_over_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.from_arguments([]) == Settings()
+    monkeypatch.setenv("STEPWISE_CONCURRENCY", "2")
+    monkeypatch.setenv("STEPWISE_OUTPUTS", "elsewhere")
+    assert Settings.from_arguments([]).concurrency == 2
+    given = Settings.from_arguments(["--concurrency", "3", "--models", "mine"])
+    assert (given.concurrency, given.outputs, given.models) == (3, Path("elsewhere"), Path("mine"))
+
+
+def test_a_space_listens_where_it_is_told_and_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "7861")
+    settings = Settings.from_arguments([])
+    assert (settings.host, settings.port, settings.public) == ("0.0.0.0", 7861, True)
+    assert not Settings().public
+    assert Settings(share=True).public
