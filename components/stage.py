@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.contact_sheet import grid
 from studio.events import Cancelled, Event, Failed, Finished, Produced, Queued, Started, Step
 from studio.request import GenerationRequest
 from studio.run import Run
@@ -44,13 +45,13 @@ class View:
     """Turns a run's events into the stage's value, one after another."""
 
     def __init__(self, request: GenerationRequest) -> None:
+        columns, rows = grid(request.batch_size)
         self.value: dict[str, Any] = IDLE | {
             "state": "queued",
             "message": "waiting for its turn",
             "steps": [],
             "pictures": [],
-            "columns": request.batch_size,
-            "ratio": request.width * request.batch_size / request.height,
+            "ratio": request.width * columns / (request.height * rows),
         }
 
     def take(self, events: Iterable[Event]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Step(Event):
     left_s: float
     """Estimated seconds to the end of the run."""
     preview: bytes | None = field(default=None, repr=False)
-    """JPEG of the predicted clean image (x0), pictures of a batch side by side; None if it was
+    """JPEG of the predicted clean image (x0), pictures of a batch in a grid; None if it was
     dropped because the next one was already there."""
     decoded: bool = False
     """True where the preview was decoded by an autoencoder, False where it is the linear map."""

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from studio.contact_sheet import grid
+
 LONGEST_SIDE = 512
 QUALITY = 88
 SHARE_ON_CPU, SHARE_ON_GPU = 0.05, 0.03
@@ -21,16 +23,17 @@ def to_pictures(decoded: Tensor) -> list[Image.Image]:
 
 
 def jpeg(decoded: Tensor, width: int, height: int) -> bytes:
-    """Pictures (N, 3, h, w) side by side as one JPEG, each scaled to ``width`` x ``height`` or,
+    """Pictures (N, 3, h, w) in a grid as one JPEG, each scaled to ``width`` x ``height`` or,
     where that is larger, to 512 pixels on its longer side."""
     scale = min(1.0, LONGEST_SIDE / max(width, height))
     size = (round(width * scale), round(height * scale))
     pictures = [picture.resize(size, Image.Resampling.BICUBIC) for picture in to_pictures(decoded)]
-    row = Image.new("RGB", (size[0] * len(pictures), size[1]))
+    columns, rows = grid(len(pictures))
+    sheet = Image.new("RGB", (size[0] * columns, size[1] * rows))
     for index, picture in enumerate(pictures):
-        row.paste(picture, (index * size[0], 0))
+        sheet.paste(picture, (index % columns * size[0], index // columns * size[1]))
     file = io.BytesIO()
-    row.save(file, "JPEG", quality=QUALITY)
+    sheet.save(file, "JPEG", quality=QUALITY)
     return file.getvalue()
 
 

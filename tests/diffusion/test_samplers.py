@@ -7,7 +7,7 @@ references are the algorithms as published, in sigma space.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -225,7 +225,7 @@ def stepped(
 
 
 @pytest.fixture
-def start() -> Iterator[Tensor]:
+def start() -> Tensor:
     return torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
