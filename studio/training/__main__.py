@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import torch
 from diffusers import AutoencoderTiny, StableDiffusionPipeline
 from PIL import Image
 
@@ -69,7 +70,7 @@ class Training:
 
     def evaluate(self) -> None:
         """The exam of what is shipped now."""
-        pipeline = StableDiffusionPipeline.from_pretrained(EMBEDDED_FOLDER)
+        pipeline = StableDiffusionPipeline.from_pretrained(EMBEDDED_FOLDER, dtype=torch.float32)
         figures = evaluate.evaluate(
             pipeline, self.recogniser(), self.exam, self.exam_pixels, len(self.exam_pixels), self.folder
         )
