@@ -120,10 +120,9 @@ class Engine:
     def _start(self, run: Run) -> None:
         try:
             model = self.model(run.request.model)
-            share = preview.SHARE_ON_CPU if model.device.type == "cpu" else preview.SHARE_ON_GPU
             active: _Active
             painting = Painting(run.request, model, lambda step: self._see(active, step))
-            active = _Active(run, painting, preview.PreviewBudget(share))
+            active = _Active(run, painting, preview.PreviewBudget(preview.SHARE))
             self._active.append(active)
         except Exception as error:
             self._fail(run, error)
@@ -197,7 +196,7 @@ class Engine:
 
     def _see(self, active: _Active, step: StepTaken) -> None:
         """The step seam: record what happened, and have it previewed behind the denoising."""
-        request, model, steps = active.run.request, active.painting.model, active.run.steps
+        model, steps = active.painting.model, active.run.steps
         record = RecordedStep(
             index=len(steps),
             sigma=step.level.ratio,
@@ -205,7 +204,7 @@ class Engine:
             noisy=step.noisy.float().cpu(),
             denoised=step.denoised.float().cpu(),
             latents=step.latents.float().cpu(),
-            develop=lambda latents: preview.jpeg(model.decode(latents.to(model.device)), request.width, request.height),
+            develop=lambda latents: preview.jpeg(model.decode(latents.to(model.device))),
         )
         steps.append(record)
         elapsed = active.elapsed_s
@@ -218,18 +217,21 @@ class Engine:
             elapsed_s=elapsed,
             left_s=elapsed / len(steps) * (active.evaluations - len(steps)),
         )
-        self._behind.submit(self._preview, active, told, step.denoised if self._settings.previews else None)
+        if self._settings.previews:
+            self._behind.submit(self._preview, active, told, step.denoised)
+        else:
+            active.run.post(told)
 
-    def _preview(self, active: _Active, step: Step, clean: torch.Tensor | None) -> None:
+    def _preview(self, active: _Active, step: Step, clean: torch.Tensor) -> None:
         picture, decoded = None, False
         stale = len(active.run.steps) > step.index + 2
         began = time.perf_counter()
         try:
-            if clean is not None and not stale:
-                request, model = active.run.request, active.painting.model
+            if not stale:
+                model = active.painting.model
                 decoded = active.budget.allows(step.elapsed_s)
                 pixels = model.decode(clean) if decoded else model.linear_preview(clean)
-                picture = preview.jpeg(pixels, request.width, request.height)
+                picture = preview.jpeg(pixels)
                 spent = time.perf_counter() - began
                 self._status.previewed(spent)
                 active.budget.spend(spent, decoded)

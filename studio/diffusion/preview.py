@@ -10,8 +10,8 @@ from torch import Tensor
 from studio.contact_sheet import grid
 
 LONGEST_SIDE = 512
-QUALITY = 88
-SHARE_ON_CPU, SHARE_ON_GPU = 0.05, 0.03
+QUALITY = 90
+SHARE = 0.03
 """How much of the time of denoising previews may take before none is decoded for real."""
 
 
@@ -22,18 +22,19 @@ def to_pictures(decoded: Tensor) -> list[Image.Image]:
     return [Image.fromarray(value) for value in values]
 
 
-def jpeg(decoded: Tensor, width: int, height: int) -> bytes:
-    """Pictures (N, 3, h, w) in a grid as one JPEG, each scaled to ``width`` x ``height`` or,
-    where that is larger, to 512 pixels on its longer side."""
-    scale = min(1.0, LONGEST_SIDE / max(width, height))
-    size = (round(width * scale), round(height * scale))
-    pictures = [picture.resize(size, Image.Resampling.BICUBIC) for picture in to_pictures(decoded)]
-    columns, rows = grid(len(pictures))
-    sheet = Image.new("RGB", (size[0] * columns, size[1] * rows))
+def jpeg(decoded: Tensor) -> bytes:
+    """Pictures (N, 3, h, w) in a grid as one JPEG. Large ones are scaled down to 512 pixels on
+    their longer side; small ones, such as the linear map makes, stay small: the browser scales
+    them up smoothly, and encoding them costs next to nothing."""
+    pictures = to_pictures(decoded)
+    for picture in pictures:
+        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BICUBIC)
+    (width, height), (columns, rows) = pictures[0].size, grid(len(pictures))
+    sheet = Image.new("RGB", (width * columns, height * rows))
     for index, picture in enumerate(pictures):
-        sheet.paste(picture, (index % columns * size[0], index // columns * size[1]))
+        sheet.paste(picture, (index % columns * width, index // columns * height))
     file = io.BytesIO()
-    sheet.save(file, "JPEG", quality=QUALITY)
+    sheet.save(file, "JPEG", quality=QUALITY, subsampling=0)
     return file.getvalue()
 
 

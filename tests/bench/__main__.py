@@ -24,7 +24,7 @@ from studio.events import Cancelled, Step
 from studio.models.library import EMBEDDED_FOLDER
 from tests.bench.page import click_to_preview
 
-ROUNDS = 7
+ROUNDS = 15
 REQUEST = GenerationRequest(prompt="a cat on a rainy street at night", steps=24, seed=7)
 
 
