@@ -27,7 +27,7 @@ class GenerationRequest:
     sampler: str = "DPM++ 2M"
     schedule: str = "Automatic"
     steps: int = 24
-    cfg_scale: float = 5.0
+    cfg_scale: float = 2.5
     width: int = 128
     height: int = 128
     batch_size: int = 1

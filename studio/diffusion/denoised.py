@@ -58,9 +58,9 @@ def denoised(scheduler: SchedulerMixin, output: Tensor, sample: Tensor, level: N
     the variance-preserving sample, into which a k-diffusion style one is rescaled first.
     """
     alpha, sigma = level.alpha, level.sigma
-    if "Flow" in type(scheduler).__name__:
+    kind = "flow_prediction" if "Flow" in type(scheduler).__name__ else scheduler.config.prediction_type
+    if kind == "flow_prediction":
         return sample - sigma * output
-    kind = scheduler.config.prediction_type
     if kind == "epsilon":
         return (sample - sigma * output) / alpha
     if kind == "v_prediction":

@@ -27,13 +27,14 @@ def batch_size(call: ModelCall) -> int:
 def fit_key(call: ModelCall) -> Hashable:
     """Calls with equal keys can be joined."""
     rows = batch_size(call)
-    leaves, shape = pytree.tree_flatten({name: call.arguments[name] for name in sorted(call.arguments)})
-    timestep = call.arguments.get(TIMESTEP)
-    return (
-        id(call.module),
-        str(shape),
-        tuple("timestep" if leaf is timestep else _leaf_key(leaf, rows) for leaf in leaves),
-    )
+    leaves, shape = _flat(call)
+    keys = tuple(_leaf_key(leaf, rows) for leaf in leaves)
+    return (id(call.module), TIMESTEP in call.arguments, str(shape), keys)
+
+
+def _flat(call: ModelCall) -> tuple[list[Any], pytree.TreeSpec]:
+    """Everything but the timestep."""
+    return pytree.tree_flatten({name: call.arguments[name] for name in sorted(call.arguments.keys() - {TIMESTEP})})
 
 
 def _leaf_key(leaf: Any, rows: int) -> Hashable:
@@ -41,7 +42,8 @@ def _leaf_key(leaf: Any, rows: int) -> Hashable:
         return (type(leaf).__name__, repr(leaf))
     if leaf.dim() and leaf.shape[0] == rows:
         return ("rows", tuple(leaf.shape[1:]), leaf.dtype, leaf.device)
-    return ("equal", leaf.dtype, leaf.detach().float().cpu().numpy().tobytes())
+    content = leaf.detach().cpu().flatten().contiguous().view(torch.uint8).numpy().tobytes()
+    return ("equal", tuple(leaf.shape), leaf.dtype, content)
 
 
 def join(calls: Sequence[ModelCall]) -> dict[str, Any]:
@@ -49,13 +51,11 @@ def join(calls: Sequence[ModelCall]) -> dict[str, Any]:
     if len(calls) == 1:
         return calls[0].arguments
     sizes = [batch_size(call) for call in calls]
-    flat = [pytree.tree_flatten({name: call.arguments[name] for name in sorted(call.arguments)}) for call in calls]
+    flat = [_flat(call) for call in calls]
     columns = zip(*(leaves for leaves, _ in flat), strict=True)
-    timestep = calls[0].arguments.get(TIMESTEP)
-    joined = [
-        _spread(column, sizes, calls[0]) if column[0] is timestep else _concatenate(column, sizes) for column in columns
-    ]
-    arguments: dict[str, Any] = pytree.tree_unflatten(joined, flat[0][1])
+    arguments: dict[str, Any] = pytree.tree_unflatten([_concatenate(column, sizes) for column in columns], flat[0][1])
+    if TIMESTEP in calls[0].arguments:
+        arguments[TIMESTEP] = _spread([call.arguments[TIMESTEP] for call in calls], sizes, calls[0])
     return arguments
 
 

@@ -14,6 +14,9 @@ QUALITY = 90
 SHARE = 0.03
 """How much of the time of denoising previews may take before none is decoded for real."""
 
+FIRST_GUESS_S = 0.05
+"""What a real decode is taken to cost until the run has measured one."""
+
 
 def to_pictures(decoded: Tensor) -> list[Image.Image]:
     """RGB pictures from (N, 3, H, W) of -1 to 1."""
@@ -44,7 +47,7 @@ class PreviewBudget:
 
     def __init__(self, share: float) -> None:
         self._share = share
-        self._spent_s, self._cost_s = 0.0, 0.0
+        self._spent_s, self._cost_s = 0.0, FIRST_GUESS_S
 
     def allows(self, elapsed_s: float) -> bool:
         """Whether one more decode, costing what they cost so far, keeps within the share."""

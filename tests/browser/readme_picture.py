@@ -15,7 +15,7 @@ from components.page import build, launch
 from studio import GenerationRequest, Settings, Studio
 from tests.browser.chromium import launched
 
-PROMPT, SEED, STEPS = "a cat on a rainy street at night", 7, 30
+PROMPT, SEED, STEPS = "a cat on a rainy street at night", 9, 30
 SHOWN = (1, 5, 15, 30)
 TILE, GAP, LABEL = 188, 16, 22
 OUT = Path("assets/readme.png")
