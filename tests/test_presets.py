@@ -67,7 +67,7 @@ def test_automatic_is_what_the_web_ui_makes_of_it() -> None:
     karras = {label for label, sampler in SAMPLERS.items() if sampler.automatic == "Karras"}
     exponential = {label for label, sampler in SAMPLERS.items() if sampler.automatic == "Exponential"}
     assert karras == {"DPM++ 2M", "DPM++ SDE", "DPM2", "DPM2 a"}
-    assert exponential == {"DPM++ 2M SDE", "DPM++ 2M SDE Heun"}
+    assert exponential == {"DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 3M SDE"}
 
 
 def test_a_sampler_nobody_knows_is_offered_every_schedule() -> None:

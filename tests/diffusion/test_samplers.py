@@ -7,9 +7,10 @@ references are the algorithms as published, in sigma space.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import math
 from itertools import pairwise
 
+import diffusers
 import numpy as np
 import pytest
 import torch
@@ -18,37 +19,29 @@ from torch import Tensor, tensor
 
 from studio import GenerationRequest
 from studio.diffusion import samplers, sigmas
-from studio.diffusion.denoised import noise_level
-from studio.diffusion.seams import StepTaken, watch_steps
+from studio.diffusion.seams import watch_steps
 from studio.presets import SAMPLERS
-
-MEAN, DEVIATION = 0.3, 0.7
-TRAINED_AS = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "prediction_type": "epsilon",
-    "steps_offset": 1,
-}
-BETAS = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float32) ** 2
-TRAINED = sigmas.of_alphas(torch.cumprod(1 - BETAS, 0).numpy())
-Noise = Callable[[], Tensor]
-
-
-def model(x: Tensor, sigma: Tensor) -> Tensor:
-    """The exact denoiser of data N(MEAN, DEVIATION^2) at noise level sigma."""
-    return (DEVIATION**2 * x + sigma**2 * MEAN) / (DEVIATION**2 + sigma**2)
+from tests.diffusion.toy import (
+    ALPHA_BARS,
+    TRAINED,
+    TRAINED_AS,
+    Noise,
+    built,
+    draws,
+    levels_of,
+    model,
+    slope,
+    solution,
+    starting_noise,
+    starting_point,
+    stepped,
+)
 
 
 def ancestral(sigma: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
     """Sigma to step down to, and sigma of the noise to add, with eta = 1."""
     up = (following**2 * (sigma**2 - following**2) / sigma**2).sqrt()
     return (following**2 - up**2).sqrt(), up
-
-
-def slope(x: Tensor, sigma: Tensor) -> Tensor:
-    return (x - model(x, sigma)) / sigma
 
 
 def euler(x: Tensor, levels: Tensor, noise: Noise) -> Tensor:
@@ -171,6 +164,66 @@ def dpmpp_2m_sde_heun(x: Tensor, levels: Tensor, noise: Noise) -> Tensor:
     return dpmpp_2m_sde(x, levels, noise, use_heun=True)
 
 
+def dpmpp_3m_sde(x: Tensor, levels: Tensor, noise: Noise) -> Tensor:
+    """DPM-Solver++(3M) of the SDE, eta = 1 (k-diffusion, sample_dpmpp_3m_sde, after Lu et al. 2022)."""
+    past: list[tuple[Tensor, Tensor]] = []
+    for sigma, following in pairwise(levels):
+        clean, step = model(x, sigma), (sigma / following).log()
+        if following == 0:
+            return clean
+        phi_1 = torch.expm1(-2 * step)
+        phi_2 = phi_1 / (2 * step) + 1
+        x = torch.exp(-2 * step) * x - phi_1 * clean
+        if past:
+            near = (clean - past[-1][0]) / (past[-1][1] / step)
+            tangent = near
+            if len(past) > 1:
+                ratio, older = past[-1][1] / step, past[-2][1] / step
+                far = (past[-1][0] - past[-2][0]) / older
+                tangent = near + (near - far) * ratio / (ratio + older)
+                x = x - (phi_2 / (2 * step) - 0.5) * (near - far) / (ratio + older)
+            x = x + phi_2 * tangent
+        x = x + noise() * following * (-phi_1).sqrt()
+        past.append((clean, step))
+    return x
+
+
+def unipc_update(x: Tensor, past: list[tuple[Tensor, Tensor]], following: Tensor, arrived: Tensor | None) -> Tensor:
+    """UniP from the newest of ``past``; with the model's answer where it arrived, UniC."""
+    (sigma, clean), step = past[-1], (past[-1][0] / following).log()
+    if following == 0:
+        return clean
+    ratios = [(sigma / older).log() / step for older, _ in past[-2::-1]]
+    changes = [(other - clean) / ratio for ratio, (_, other) in zip(ratios, past[-2::-1], strict=True)]
+    if arrived is not None:
+        ratios, changes = [*ratios, tensor(1.0).double()], [*changes, arrived - clean]
+    x = following / sigma * x - torch.expm1(-step) * clean
+    size, phi, right = torch.expm1(-step), torch.expm1(-step), []
+    for power in range(1, len(ratios) + 1):
+        phi = phi / -step - 1 / math.factorial(power)
+        right.append(phi * math.factorial(power) / size)
+    if len(ratios) == 1:
+        return x - size * changes[0] / 2
+    if ratios:
+        powers = torch.stack([torch.stack(ratios) ** power for power in range(len(ratios))])
+        for weight, change in zip(torch.linalg.solve(powers, torch.stack(right)), changes, strict=True):
+            x = x - size * weight * change
+    return x
+
+
+def unipc(x: Tensor, levels: Tensor, noise: Noise) -> Tensor:
+    """UniPC-3 with B2(h) and data prediction, its last steps of lower order (Zhao et al. 2023)."""
+    past: list[tuple[Tensor, Tensor]] = []
+    before = x
+    for index, (sigma, following) in enumerate(pairwise(levels)):
+        clean = model(x, sigma)
+        if past:
+            x = unipc_update(before, past, sigma, clean)
+        past = [*past, (sigma, clean)][-min(3, len(levels) - 1 - index) :]
+        before, x = x, unipc_update(x, past, following, None)
+    return x
+
+
 REFERENCES = {
     "Euler": euler,
     "Euler a": euler_ancestral,
@@ -182,120 +235,124 @@ REFERENCES = {
     "DPM++ SDE": dpmpp_sde,
     "DPM++ 2M SDE": dpmpp_2m_sde,
     "DPM++ 2M SDE Heun": dpmpp_2m_sde_heun,
+    "DPM++ 3M SDE": dpmpp_3m_sde,
+    "UniPC": unipc,
 }
-NAMESAKES = {"UniPC", "DEIS", "DDIM", "DDPM", "PLMS", "LCM", "TCD"}
+NAMESAKES = {"DEIS", "DDIM", "DDPM", "PLMS", "LCM", "TCD"}
 """Labels whose definition is diffusers' own class."""
-
-
-def draws(shape: torch.Size) -> Noise:
-    source = torch.Generator().manual_seed(1)
-    return lambda: torch.randn(shape, generator=source)
-
-
-def stepped(
-    label: str, schedule: str, steps: int, start: Tensor, patch: pytest.MonkeyPatch, prediction: str = "epsilon"
-) -> tuple[Tensor, list[StepTaken], list[float]]:
-    """The built scheduler on the toy model from unit noise: result and steps in sigma space, and
-    the sigma of every timestep it asked the model at."""
-    request = GenerationRequest(sampler=label, schedule=schedule, steps=steps, seed=3)
-    scheduler = samplers.build(request, TRAINED_AS | {"prediction_type": prediction})
-    scheduler.set_timesteps(steps)
-    noise = draws(start.shape)
-    module = inspect.getmodule(type(scheduler).__mro__[1 if schedule != "Automatic" else 0])
-    if module is not None and hasattr(module, "randn_tensor"):
-        patch.setattr(module, "randn_tensor", lambda *_, **__: noise())
-    if label == "DPM++ SDE":
-        scheduler.noise_sampler = lambda *_: noise()
-    seen: list[StepTaken] = []
-    asked: list[float] = []
-    watch_steps(scheduler, seen.append)
-    x = start * scheduler.init_noise_sigma
-    for timestep in scheduler.timesteps:
-        level = noise_level(scheduler, timestep)
-        sigma = torch.as_tensor(sigmas.of_timestep(np.array(float(timestep)), TRAINED))
-        asked.append(float(sigma))
-        scheduler.scale_model_input(x, timestep)
-        plain = x / level.alpha
-        epsilon = slope(plain.double(), sigma)
-        alpha, share = 1 / (1 + sigma**2).sqrt(), sigma / (1 + sigma**2).sqrt()
-        velocity = alpha * epsilon - share * model(plain.double(), sigma)
-        output = velocity if prediction == "v_prediction" else epsilon
-        x = scheduler.step(output.float(), timestep, x).prev_sample
-    return x, seen, asked
-
-
-@pytest.fixture
-def start() -> Tensor:
-    return torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
 def test_every_label_has_a_reference_or_is_its_own_definition() -> None:
     assert set(SAMPLERS) == set(REFERENCES) | NAMESAKES
 
 
-@pytest.mark.parametrize("steps", [6, 15, 20])
-@pytest.mark.parametrize("schedule", ["Karras", "Exponential", "SGM Uniform"])
+@pytest.mark.parametrize("steps", [1, 2, 6, 15, 20])
+@pytest.mark.parametrize("schedule", ["Karras", "Exponential", "SGM Uniform", "Beta"])
 @pytest.mark.parametrize("label", REFERENCES)
 def test_a_sampler_is_its_published_algorithm(
-    label: str, schedule: str, steps: int, start: Tensor, monkeypatch: pytest.MonkeyPatch
+    label: str, schedule: str, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    levels = torch.from_numpy(np.append(sigmas.SCHEDULES[schedule](TRAINED, steps), 0.0))
-    made, _, _ = stepped(label, schedule, steps, start, monkeypatch)
-    first = float(levels[0]) if "DPMSolverM" not in SAMPLERS[label].scheduler else float((1 + levels[0] ** 2).sqrt())
-    expected = REFERENCES[label](start.double() * first, levels, draws(start.shape))
-    assert torch.allclose(made.double(), expected, atol=3e-4, rtol=3e-4), (made - expected).abs().max()
+    levels = levels_of(schedule, steps)
+    made = stepped(label, schedule, steps, monkeypatch).result
+    expected = REFERENCES[label](starting_point(label, schedule, levels), levels, draws())
+    assert (made - expected).abs().max() < 1e-4 * expected.abs().max()
 
 
-@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
-@pytest.mark.parametrize("label", [*REFERENCES, "UniPC", "DDIM", "DDPM"])
-def test_x0_and_sigma_are_right_at_every_step(
-    label: str, prediction: str, start: Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    schedule = "Karras" if "Karras" in SAMPLERS[label].schedules else "Automatic"
-    _, seen, asked = stepped(label, schedule, 8, start, monkeypatch, prediction)
-    for step, sigma in zip(seen, asked, strict=True):
-        assert step.level.ratio == pytest.approx(sigma, rel=2e-4)
-        clean = model(step.noisy.double() / step.level.alpha, tensor(sigma))
-        assert torch.allclose(step.denoised.double(), clean, atol=2e-3)
+def test_the_noise_of_dpm_sde_is_that_of_the_interval_it_spans(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans = stepped("DPM++ SDE", "Karras", 5, monkeypatch).noise_between
+    expected = [
+        (sigma, stop)
+        for sigma, after in pairwise(levels_of("Karras", 5)[:-1])
+        for stop in ((sigma * after) ** 0.5, after)
+    ]
+    assert np.allclose(spans, expected, rtol=1e-5)
+
+
+def ddim(x: Tensor, alpha_bar: Tensor, before: Tensor) -> Tensor:
+    """DDIM with eta 0 (Song et al. 2020, equation 12)."""
+    sigma = ((1 - alpha_bar) / alpha_bar).sqrt()
+    plain = x / alpha_bar.sqrt()
+    return before.sqrt() * model(plain, sigma) + (1 - before).sqrt() * slope(plain, sigma)
+
+
+def ddpm(x: Tensor, alpha_bar: Tensor, before: Tensor) -> Tensor:
+    """Mean of the posterior (Ho et al. 2020, equation 7), for the alphas of a whole stride."""
+    alpha = alpha_bar / before
+    clean = model(x / alpha_bar.sqrt(), ((1 - alpha_bar) / alpha_bar).sqrt())
+    return (before.sqrt() * (1 - alpha) * clean + alpha.sqrt() * (1 - before) * x) / (1 - alpha_bar)
+
+
+@pytest.mark.parametrize("steps", [6, 15, 20])
+def test_ddim_is_the_closed_form(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = ALPHA_BARS.double()
+    times = [1 + index * (1000 // steps) for index in reversed(range(steps))]
+    x = starting_noise().double()
+    for time in times:
+        before = time - 1000 // steps
+        x = ddim(x, bars[time], bars[before] if before >= 0 else bars[0])
+    made = stepped("DDIM", "Automatic", steps, monkeypatch)
+    assert [int(step.timestep) for step in made.steps] == times
+    assert torch.allclose(made.result, x, atol=1e-4)
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+@pytest.mark.parametrize("steps", [6, 15, 20])
+def test_ddpm_is_the_posterior(steps: int, noisy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars, noise = ALPHA_BARS.double(), draws()
+    x = starting_noise().double()
+    for time in [1 + index * (1000 // steps) for index in reversed(range(steps))]:
+        before = bars[time - 1000 // steps] if time >= 1000 // steps else tensor(1.0).double()
+        variance = (1 - before) / (1 - bars[time]) * (1 - bars[time] / before)
+        x = ddpm(x, bars[time], before) + (variance.sqrt() * noise() if noisy else 0)
+    made = stepped("DDPM", "Automatic", steps, monkeypatch, noisy=noisy).result
+    assert torch.allclose(made, x, atol=1e-4)
+
+
+def distance(label: str, schedule: str, steps: int, patch: pytest.MonkeyPatch) -> float:
+    """From the exact solution of the ODE, on average."""
+    made = stepped(label, schedule, steps, patch)
+    first = made.steps[0]
+    exact = solution(first.noisy.double() / first.level.alpha, first.level.ratio)
+    return float((made.result - exact).abs().mean())
 
 
 @pytest.mark.parametrize("label", ["Euler", "Heun", "DPM2", "LMS", "DPM++ 2M", "UniPC", "DDIM", "PLMS", "DEIS"])
-def test_deterministic_samplers_reach_the_exact_solution(
-    label: str, start: Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def error(steps: int) -> float:
-        made, seen, _ = stepped(label, "Automatic", steps, start, monkeypatch)
-        first = seen[0]
-        sigma, x = first.level.ratio, first.noisy / first.level.alpha
-        exact = MEAN + DEVIATION * (x - MEAN) / (DEVIATION**2 + sigma**2) ** 0.5
-        return float((made - exact).abs().mean())
+def test_deterministic_samplers_reach_the_exact_solution(label: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    few, some, many = (distance(label, "Automatic", steps, monkeypatch) for steps in (8, 32, 128))
+    assert many < some < few
+    assert many < 0.01
 
-    assert error(100) < 0.02
-    assert error(100) <= error(10)
+
+@pytest.mark.parametrize("label", ["Heun", "DPM2", "LMS", "DPM++ 2M", "UniPC"])
+def test_solvers_of_higher_order_come_nearer_than_euler(label: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    euler_distance = distance("Euler", "Karras", 32, monkeypatch)
+    assert distance(label, "Karras", 32, monkeypatch) < euler_distance / 4
 
 
 @pytest.mark.parametrize("schedule", sigmas.SCHEDULES)
-@pytest.mark.parametrize("label", ["Euler", "Euler a", "LMS", "DPM++ 2M", "UniPC"])
-def test_the_sigmas_and_timesteps_are_the_schedules_own(label: str, schedule: str) -> None:
-    scheduler = samplers.build(GenerationRequest(sampler=label, schedule=schedule, steps=12, seed=0), TRAINED_AS)
-    scheduler.set_timesteps(12)
+@pytest.mark.parametrize("label", ["Euler", "Euler a", "LMS", "DPM++ 2M", "DPM++ 2M SDE", "DPM++ 3M SDE", "UniPC"])
+def test_the_sigmas_are_the_schedules_own_and_the_timesteps_theirs_unrounded(label: str, schedule: str) -> None:
+    scheduler = built(label, schedule, 12)
     chosen = sigmas.SCHEDULES[schedule](TRAINED, 12)
-    assert np.allclose(scheduler.sigmas[:-1].numpy(), chosen, rtol=1e-5)
-    assert scheduler.sigmas[-1] == 0
-    assert np.allclose(scheduler.timesteps.numpy(), sigmas.to_timestep(chosen, TRAINED), atol=1e-2)
+    assert np.array_equal(scheduler.sigmas.numpy(), np.append(chosen, 0.0).astype(np.float32))
+    assert np.array_equal(scheduler.timesteps.numpy(), sigmas.to_timestep(chosen, TRAINED).astype(np.float32))
 
 
 @pytest.mark.parametrize("label", SAMPLERS)
 def test_signatures_stay_as_pipelines_look_for_them(label: str) -> None:
     scheduler = samplers.build(GenerationRequest(sampler=label, seed=0), TRAINED_AS)
-    step, set_timesteps = inspect.signature(scheduler.step), inspect.signature(scheduler.set_timesteps)
+    plain = getattr(diffusers, SAMPLERS[label].scheduler)()
     watch_steps(scheduler, lambda _: None)
-    assert inspect.signature(scheduler.step) == step
-    assert "num_inference_steps" in set_timesteps.parameters
+    assert inspect.signature(scheduler.step) == inspect.signature(plain.step)
+    assert inspect.signature(scheduler.set_timesteps) in (
+        inspect.signature(plain.set_timesteps),
+        inspect.signature(type(plain).set_timesteps),
+    )
 
 
 def test_automatic_is_the_samplers_own_schedule() -> None:
     own = {label: samplers.schedule_of(GenerationRequest(sampler=label)) for label in SAMPLERS}
     assert own["DPM++ 2M"] == own["DPM++ SDE"] == own["DPM2"] == own["DPM2 a"] == "Karras"
-    assert own["DPM++ 2M SDE"] == own["DPM++ 2M SDE Heun"] == "Exponential"
-    assert own["Euler"] == own["Euler a"] == "Uniform"
+    assert own["DPM++ 2M SDE"] == own["DPM++ 2M SDE Heun"] == own["DPM++ 3M SDE"] == "Exponential"
+    assert own["Euler"] == own["Euler a"] == own["Heun"] == own["LMS"] == own["UniPC"] == "Uniform"
+    assert {own[label] for label in NAMESAKES} == {"Automatic"}
