@@ -64,13 +64,14 @@ class View:
         """Views in which the previews of a run that has ended give way to real decodes, the
         last step first, while the budget lasts."""
         began = time.monotonic()
-        for step in reversed(run.steps[: len(self.value["steps"])]):
+        shown = list(enumerate(run.steps[: len(self.value["steps"])]))
+        for index, step in reversed(shown):
             if time.monotonic() - began > budget_s:
                 return
             entries = list(self.value["steps"])
-            entries[step.index] = entries[step.index] | {"src": data_uri(step.preview)}
+            entries[index] = entries[index] | {"src": data_uri(step.preview)}
             self.value = self.value | {"steps": entries}
-            if step.index % DEVELOPED_AT_ONCE == 0 or step.index == len(entries) - 1:
+            if index % DEVELOPED_AT_ONCE == 0 or index == len(entries) - 1:
                 yield self.value
 
     def _change(self, event: Event) -> dict[str, Any]:

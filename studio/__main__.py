@@ -50,8 +50,8 @@ def _show(run: Run, frames: Path | None) -> None:
                 raise StudioError("The run was stopped.")
     if frames is not None:
         frames.mkdir(parents=True, exist_ok=True)
-        for step in run.steps:
-            (frames / f"{step.index + 1:03d}.jpg").write_bytes(step.preview)
+        for number, step in enumerate(run.steps, 1):
+            (frames / f"{number:03d}.jpg").write_bytes(step.preview)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -19,10 +19,12 @@ from functools import partial
 import torch
 
 from studio.diffusion import joining, preview
-from studio.diffusion.painting import Painting, Stopped
-from studio.diffusion.seams import ModelCall, StepTaken
+from studio.diffusion.midway import START
+from studio.diffusion.painting import Painting, StepSeen, Stopped
+from studio.diffusion.replay import Resume, resume
+from studio.diffusion.seams import ModelCall
 from studio.errors import GenerationFailed, OutOfMemory, StudioError
-from studio.events import Cancelled, Failed, Finished, Produced, Started, Step
+from studio.events import Cancelled, Failed, Finished, Paused, Produced, Started, Step
 from studio.gallery import infotext, pictures
 from studio.jobs import Jobs
 from studio.models import device
@@ -32,6 +34,7 @@ from studio.run import Run
 from studio.settings import Settings
 from studio.status import Status
 from studio.timeline.record import RecordedStep
+from studio.timeline.runs import Runs
 
 log = logging.getLogger("stepwise")
 IDLE_WAIT_S = 1.0
@@ -45,7 +48,6 @@ class _Active:
     painting: Painting
     budget: preview.PreviewBudget
     started: float = field(default_factory=time.perf_counter)
-    evaluations: int = 0
 
     @property
     def elapsed_s(self) -> float:
@@ -61,8 +63,9 @@ class _Active:
 class Engine:
     """Serves ``jobs`` until they are closed. Everything but ``forwards`` is its own affair."""
 
-    def __init__(self, jobs: Jobs, library: Library, settings: Settings, status: Status) -> None:
+    def __init__(self, jobs: Jobs, library: Library, settings: Settings, status: Status, runs: Runs) -> None:
         self._jobs, self._library, self._settings, self._status = jobs, library, settings, status
+        self._runs = runs
         self._placement = device.choose(settings.device, settings.precision)
         self._models: dict[str, LoadedModel] = {}
         self._active: list[_Active] = []
@@ -80,7 +83,7 @@ class Engine:
             for active in list(self._active):
                 self._stop(active)
             for run in self._jobs.waiting():
-                run.post(Cancelled(run=run.id, steps_done=0))
+                run.post(_put_aside(run))
             self._behind.shutdown()
             for model in self._models.values():
                 model.close()
@@ -106,14 +109,14 @@ class Engine:
 
     def _admit(self) -> None:
         for run in self._jobs.waiting():
-            if (run.cancel_asked or run.abandoned) and self._jobs.remove(run):
-                run.post(Cancelled(run=run.id, steps_done=0))
+            if run.unwanted and self._jobs.remove(run):
+                run.post(_put_aside(run))
         while len(self._active) < self._settings.concurrency:
             taken = self._jobs.take(timeout=0 if self._active else IDLE_WAIT_S)
             if taken is None:
                 return
-            if taken.cancel_asked or taken.abandoned:
-                taken.post(Cancelled(run=taken.id, steps_done=0))
+            if taken.unwanted:
+                taken.post(_put_aside(taken))
             else:
                 self._start(taken)
 
@@ -121,7 +124,9 @@ class Engine:
         try:
             model = self.model(run.request.model)
             active: _Active
-            painting = Painting(run.request, model, lambda step: self._see(active, step))
+            resumed = _resume(run, model)
+            run.midway = resumed.midway if resumed else START
+            painting = Painting(run.request, model, lambda step: self._see(active, step), resumed)
             active = _Active(run, painting, preview.PreviewBudget(preview.SHARE))
             self._active.append(active)
         except Exception as error:
@@ -129,12 +134,18 @@ class Engine:
             return
         self._advance(active, painting.start)
         if active in self._active:
-            active.evaluations = len(painting.scheduler.timesteps)
-            run.post(Started(run=run.id, steps=run.request.steps, evaluations=active.evaluations))
+            self._tell_started(active)
+
+    def _tell_started(self, active: _Active) -> None:
+        run = active.run
+        run.evaluations = active.painting.evaluations
+        run.post(Started(run=run.id, steps=run.request.steps, evaluations=run.evaluations, kept=run.kept))
+        for index, step in enumerate(run.steps[: run.kept]):
+            run.post(self._told(active, index, step, step.draft))
 
     def _round(self) -> None:
         for active in list(self._active):
-            if active.run.cancel_asked or active.run.abandoned:
+            if active.run.unwanted:
                 self._stop(active)
         groups: defaultdict[Hashable, list[_Active]] = defaultdict(list)
         for active in self._active:
@@ -180,12 +191,13 @@ class Engine:
             if active.painting.waiting is None and active.painting.latents is not None:
                 self._leave(active)
                 self._behind.submit(self._finish, active)
+                self._behind.submit(self._runs.settle)
 
     def _stop(self, active: _Active) -> None:
         self._advance(active, active.painting.stop)
         self._leave(active)
-        done = Cancelled(run=active.run.id, steps_done=len(active.run.steps))
-        self._behind.submit(active.run.post, done)
+        self._behind.submit(active.run.post, _put_aside(active.run))
+        self._behind.submit(self._runs.settle)
 
     def _leave(self, active: _Active) -> None:
         if active in self._active:
@@ -194,44 +206,50 @@ class Engine:
     def _fail(self, run: Run, error: Exception) -> None:
         self._behind.submit(run.post, _failure(run, error))
 
-    def _see(self, active: _Active, step: StepTaken) -> None:
+    def _see(self, active: _Active, seen: StepSeen) -> None:
         """The step seam: record what happened, and have it previewed behind the denoising."""
-        model, steps = active.painting.model, active.run.steps
+        model, run, taken = active.painting.model, active.run, seen.taken
         record = RecordedStep(
-            index=len(steps),
-            sigma=step.level.ratio,
-            timestep=step.timestep,
-            noisy=step.noisy.float().cpu(),
-            denoised=step.denoised.float().cpu(),
-            latents=step.latents.float().cpu(),
-            develop=lambda latents: preview.jpeg(model.decode(latents.to(model.device))),
+            timestep=taken.timestep,
+            level=taken.level,
+            cfg_scale=run.request.cfg_scale,
+            noisy=taken.noisy.float().cpu(),
+            denoised=taken.denoised.float().cpu(),
+            guidance=None if seen.guidance is None else seen.guidance.half().cpu(),
+            after=seen.after,
+            decode=model.decode,
         )
-        steps.append(record)
-        elapsed = active.elapsed_s
-        told = Step(
-            run=active.run.id,
-            index=record.index,
-            total=active.evaluations,
-            sigma=record.sigma,
-            timestep=record.timestep,
-            elapsed_s=elapsed,
-            left_s=elapsed / len(steps) * (active.evaluations - len(steps)),
-        )
+        run.recording.append(record)
+        told = self._told(active, run.kept + len(run.recording) - 1, record)
         if self._settings.previews:
-            self._behind.submit(self._preview, active, told, step.denoised)
+            self._behind.submit(self._preview, active, told, record, taken.denoised)
         else:
-            active.run.post(told)
+            run.post(told)
 
-    def _preview(self, active: _Active, step: Step, clean: torch.Tensor) -> None:
+    def _told(self, active: _Active, index: int, step: RecordedStep, picture: bytes | None = None) -> Step:
+        run, elapsed = active.run, active.elapsed_s
+        done = len(run.recording)
+        return Step(
+            run=run.id,
+            index=index,
+            total=active.painting.evaluations,
+            sigma=step.sigma,
+            timestep=step.timestep,
+            elapsed_s=elapsed,
+            left_s=elapsed / max(done, 1) * (active.painting.evaluations - run.kept - done),
+            preview=picture,
+        )
+
+    def _preview(self, active: _Active, step: Step, record: RecordedStep, clean: torch.Tensor) -> None:
         picture, decoded = None, False
-        stale = len(active.run.steps) > step.index + 2
+        stale = active.run.kept + len(active.run.recording) > step.index + 2
         began = time.perf_counter()
         try:
             if not stale:
                 model = active.painting.model
                 decoded = active.budget.allows(step.elapsed_s)
                 pixels = model.decode(clean) if decoded else model.linear_preview(clean)
-                picture = preview.jpeg(pixels)
+                picture = record.kept("x0" if decoded else "draft", lambda: preview.jpeg(pixels))
                 spent = time.perf_counter() - began
                 self._status.previewed(spent)
                 active.budget.spend(spent, decoded)
@@ -252,6 +270,20 @@ class Engine:
             run.post(Finished(run=run.id, elapsed_s=active.elapsed_s))
         except Exception as error:
             run.post(_failure(run, error))
+
+
+def _resume(run: Run, model: LoadedModel) -> Resume | None:
+    """Where a branch goes on; None for a run from noise."""
+    branch = run.request.branch
+    if branch is None or run.parent is None or branch.at == 0:
+        return None
+    return resume(run.request, run.parent.steps, run.parent.midway, model.trained_as)
+
+
+def _put_aside(run: Run) -> Cancelled | Paused:
+    """The last event of a run that is stopped: by who asked, or because nobody looks any more."""
+    kind = Cancelled if run.cancel_asked else Paused
+    return kind(run=run.id, steps_done=run.kept + len(run.recording))
 
 
 def _failure(run: Run, error: Exception) -> Failed:

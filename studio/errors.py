@@ -51,3 +51,15 @@ class UnreadablePicture(StudioError):
     """A file that was offered as a picture is none we can read."""
 
     code = "picture"
+
+
+class UnreadableRun(StudioError):
+    """A file that was offered as a saved run is none we can read."""
+
+    code = "run_file"
+
+
+class NothingToBranch(StudioError):
+    """There is no such step to go on from, or nothing left to paint after it."""
+
+    code = "branch"

@@ -1,7 +1,7 @@
 """What the engine tells about a run, in the order it happens.
 
-Every run's events are numbered from 0 without a gap; the last one is ``Finished``, ``Failed``
-or ``Cancelled``, and nothing comes after it.
+Every run's events are numbered from 0 without a gap; the last one is ``Finished``, ``Failed``,
+``Cancelled`` or ``Paused``, and nothing comes after it.
 """
 
 from dataclasses import dataclass, field
@@ -31,7 +31,9 @@ class Started(Event):
     steps: int
     """Steps asked for."""
     evaluations: int
-    """Sampler steps to come: more than ``steps`` where a sampler calls the model twice a step."""
+    """Recorded steps of the whole run: more than ``steps`` where a sampler calls the model twice a step."""
+    kept: int = 0
+    """How many of them a branch shares with the run it leaves; their ``Step`` events come at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,4 +88,11 @@ class Cancelled(Event):
     steps_done: int
 
 
-LAST_EVENTS: tuple[type[Any], ...] = (Finished, Failed, Cancelled)
+@dataclass(frozen=True, kw_only=True)
+class Paused(Event):
+    """The run was put aside with ``steps_done`` steps kept; another run can go on from there."""
+
+    steps_done: int
+
+
+LAST_EVENTS: tuple[type[Any], ...] = (Finished, Failed, Cancelled, Paused)

@@ -1,5 +1,6 @@
 """Is this request allowed? Pure: nothing is loaded, nothing is changed, nothing clamps later."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from studio.errors import RequestRefused
@@ -17,6 +18,8 @@ class Limits:
     smallest_side: int = 64
     batch_size: int = 16
     prompt_characters: int = 8_000
+    branches: int = 64
+    """How deep a branch of a branch may be."""
     work: int = 2048 * 2048 * 150
     """Pixels times steps times pictures."""
 
@@ -45,6 +48,7 @@ def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
     if not RANDOM_SEED <= request.seed <= MAX_SEED:
         raise RequestRefused("seed", f"Seed must be from 0 to {MAX_SEED}, or -1 for a random one.")
     _check_sampler(request)
+    _check_branch(request, limits)
     if work(request) > limits.work:
         raise RequestRefused("width", "This is too much for one run: lower the size, the steps or the batch size.")
 
@@ -88,6 +92,25 @@ def _check_sampler(request: GenerationRequest) -> None:
         raise RequestRefused("schedule", f"{request.sampler} goes with these schedule types: {', '.join(offered)}.")
     if request.steps > sampler.most_steps:
         raise RequestRefused("steps", f"{request.sampler} takes at most {sampler.most_steps} steps.")
+
+
+def _check_branch(request: GenerationRequest, limits: Limits) -> None:
+    """The run it leaves is checked too: its settings decide the picture as much."""
+    branch = request.branch
+    if branch is None:
+        return
+    if type(branch.at) is not int or branch.at < 0:
+        raise RequestRefused("branch", "A branch goes on from a step's number, 0 or more.")
+    if branch.noise_seed is not None:
+        if type(branch.noise_seed) is not int:
+            raise RequestRefused("noise_seed", "The seed of the noise to come must be a whole number.")
+        _check_number("noise_seed", branch.noise_seed, 0, MAX_SEED, "The seed of the noise to come")
+    if limits.branches < 1:
+        raise RequestRefused("branch", "This is a branch of too many branches: paint it anew.")
+    for field in ("model", "width", "height", "batch_size", "seed"):
+        if getattr(request, field) != getattr(branch.request, field):
+            raise RequestRefused(field, f"A branch keeps the {_named(field).lower()} of the run it leaves.")
+    check(branch.request, dataclasses.replace(limits, branches=limits.branches - 1))
 
 
 def _named(field: str) -> str:

@@ -13,12 +13,26 @@ MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Branch:
+    """Where a run leaves another: after the first ``at`` recorded steps of ``request``.
+
+    With ``noise_seed`` the noise that samplers draw from there on comes from new generators (the
+    first picture's has that seed, each further one the next); without, the old ones go on.
+    """
+
+    request: GenerationRequest
+    at: int
+    noise_seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationRequest:
     """Everything that decides a picture; the same resolved value makes the same picture.
 
     ``seed`` is that of the first picture, each further one of the batch has the next; -1 stands
     for a seed to be chosen. ``reproducible`` asks for a run of its own: joined runs agree with
-    it to about 1e-4, but not to the bit.
+    it to about 1e-4, but not to the bit. With ``branch`` the run goes on from a step of another,
+    under the settings here; size, batch, seed and model are then those of the other.
     """
 
     prompt: str = ""
@@ -33,6 +47,7 @@ class GenerationRequest:
     batch_size: int = 1
     seed: int = RANDOM_SEED
     reproducible: bool = False
+    branch: Branch | None = None
 
     def resolved(self) -> GenerationRequest:
         """The same request with a seed chosen, if it had none."""
@@ -41,7 +56,20 @@ class GenerationRequest:
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seed of every picture of the batch."""
-        return tuple((self.seed + index) % (MAX_SEED + 1) for index in range(self.batch_size))
+        return _seeds(self.seed, self.batch_size)
+
+    @property
+    def noise_seeds(self) -> tuple[int, ...]:
+        """The seed of every picture's noise to come."""
+        branch = self.branch
+        if branch is None:
+            return self.seeds
+        return branch.request.noise_seeds if branch.noise_seed is None else _seeds(branch.noise_seed, self.batch_size)
+
+    @property
+    def solver(self) -> tuple[str, str, int]:
+        """What decides at which noise levels the model is asked, and how its answers are used."""
+        return self.sampler, self.schedule, self.steps
 
     def batches(self, count: int) -> tuple[GenerationRequest, ...]:
         """``count`` requests whose seeds go on where the one before ended."""
@@ -53,8 +81,7 @@ class GenerationRequest:
 
     def to_json(self) -> str:
         """Compact JSON of what differs from the defaults."""
-        values = dataclasses.asdict(self)
-        return json.dumps({key: values[key] for key in values if values[key] != _DEFAULTS[key]}, ensure_ascii=False)
+        return json.dumps(_sparse(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> GenerationRequest:
@@ -64,12 +91,35 @@ class GenerationRequest:
             ValueError: if the text is no JSON object of this request's fields.
         """
         try:
-            values: Any = json.loads(text)
-        except RecursionError:
+            return _from_values(json.loads(text))
+        except (RecursionError, TypeError):
             raise ValueError("not a generation request") from None
-        if not isinstance(values, dict) or not values.keys() <= _DEFAULTS.keys():
-            raise ValueError("not a generation request")
-        return cls(**values)
+
+
+def _seeds(first: int, count: int) -> tuple[int, ...]:
+    return tuple((first + index) % (MAX_SEED + 1) for index in range(count))
+
+
+def _sparse(request: GenerationRequest) -> dict[str, Any]:
+    values = {name: getattr(request, name) for name in _DEFAULTS}
+    if request.branch is not None:
+        branch = request.branch
+        values["branch"] = {"request": _sparse(branch.request), "at": branch.at, "noise_seed": branch.noise_seed}
+    return {name: value for name, value in values.items() if value != _DEFAULTS[name]}
+
+
+def _from_values(values: Any) -> GenerationRequest:
+    if not isinstance(values, dict) or not values.keys() <= _DEFAULTS.keys():
+        raise ValueError("not a generation request")
+    if values.get("branch") is not None:
+        values = values | {"branch": _branch_from(values["branch"])}
+    return GenerationRequest(**values)
+
+
+def _branch_from(values: Any) -> Branch:
+    if not isinstance(values, dict):
+        raise ValueError("not a branch")
+    return Branch(**(values | {"request": _from_values(values.get("request"))}))
 
 
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(GenerationRequest)}

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from studio.diffusion.midway import START
 from studio.errors import GenerationFailed, StudioError
-from studio.events import LAST_EVENTS, Cancelled, Event, Failed, Finished, Produced
+from studio.events import LAST_EVENTS, Cancelled, Event, Failed, Finished, Paused, Produced, Step
 from studio.request import GenerationRequest
+from studio.timeline.recording import Recording
 
 if TYPE_CHECKING:
     from studio.timeline.record import RecordedStep
@@ -41,11 +43,25 @@ class Run:
     number of readers may do so at once, and a slow one holds nobody up. Safe from any thread.
     """
 
-    def __init__(self, request: GenerationRequest, owner: str, lease_s: float | None) -> None:
-        self.id = secrets.token_hex(8)
+    def __init__(
+        self,
+        request: GenerationRequest,
+        owner: str,
+        lease_s: float | None = None,
+        parent: Run | None = None,
+    ) -> None:
+        self.id = secrets.token_hex(16)
         self.request, self.owner = request, owner
-        self.steps: list[RecordedStep] = []
-        self.cancel_asked = False
+        self.parent = parent
+        """The run this one is a branch of."""
+        self.name = self.note = ""
+        self.recording = Recording()
+        """Its own steps, without those it shares with ``parent``."""
+        self.midway = START
+        """Where its solver took over from another; known once it is painted."""
+        self.evaluations = 0
+        """How many steps it will have in all; known once it is painted."""
+        self.cancel_asked = self.pause_asked = False
         self._lease_s = lease_s
         self._renewed = time.monotonic()
         self._events: list[Event] = []
@@ -55,6 +71,28 @@ class Run:
         """Stop the run: within one step if it is painted, at once if it waits. No error if it
         has ended."""
         self.cancel_asked = True
+
+    def pause(self) -> None:
+        """Put the run aside, within one step; ``Studio.go_on`` paints on from there, to the bit.
+        No error if it has ended."""
+        self.pause_asked = True
+
+    @property
+    def kept(self) -> int:
+        """How many of its steps are shared with the run it is a branch of."""
+        branch = self.request.branch
+        return branch.at if branch is not None and self.parent is not None else 0
+
+    @property
+    def steps(self) -> list[RecordedStep]:
+        """Every step from noise on, those shared with the run it left included."""
+        shared = self.parent.steps[: self.kept] if self.parent is not None else []
+        return shared + self.recording.steps
+
+    @property
+    def root(self) -> Run:
+        """The run that all of its tree's branches come from."""
+        return self if self.parent is None else self.parent.root
 
     def renew(self) -> None:
         """Say that somebody still looks. A run with a lease is stopped when nobody does."""
@@ -66,9 +104,24 @@ class Run:
         return self._lease_s is not None and time.monotonic() - self._renewed > self._lease_s
 
     @property
+    def unwanted(self) -> bool:
+        """Whether it should be painted no further: somebody said so, or nobody looks."""
+        return self.cancel_asked or self.pause_asked or self.abandoned
+
+    @property
     def ended(self) -> bool:
         """Whether the last event has happened."""
         return bool(self._events) and isinstance(self._events[-1], LAST_EVENTS)
+
+    @property
+    def last_event(self) -> Event | None:
+        """The newest event, if there is any."""
+        return self._events[-1] if self._events else None
+
+    @property
+    def paused(self) -> bool:
+        """Whether it was put aside and can go on."""
+        return isinstance(self.last_event, Paused)
 
     @property
     def succeeded(self) -> bool:
@@ -86,7 +139,7 @@ class Run:
         last = events[-1]
         if isinstance(last, Failed):
             raise GenerationFailed(last.sentence)
-        if isinstance(last, Cancelled):
+        if isinstance(last, Cancelled | Paused):
             raise StudioError("The run was stopped.")
         made = sorted((event for event in events if isinstance(event, Produced)), key=lambda event: event.index)
         return Result(tuple(event.path for event in made), tuple(event.infotext for event in made))
@@ -104,6 +157,27 @@ class Run:
             self._changed.wait_for(lambda: len(self._events) > position or self.ended, timeout)
             return self._events[position:]
 
+    def spill(self, file: Path) -> None:
+        """Move its steps from memory into a file; they come back when they are asked for. The
+        previews of its events are dropped, since the steps have them.
+
+        Raises:
+            OSError: if the file could not be written; then they stay.
+        """
+        from studio.timeline import file_format  # here, since it loads PyTorch
+
+        steps = self.recording.steps
+        if not steps:
+            return
+        decode = steps[0].decode
+        self.recording.spill(
+            file,
+            lambda steps, path: file_format.write(path, steps, {}),
+            lambda path: file_format.read(path, decode)[0],
+        )
+        with self._changed:
+            self._events = [dataclasses.replace(e, preview=None) if isinstance(e, Step) else e for e in self._events]
+
     def __iter__(self) -> Iterator[Event]:
         position = 0
         while fresh := self.events_after(position):
@@ -112,4 +186,4 @@ class Run:
 
     def __repr__(self) -> str:
         state = type(self._events[-1]).__name__.lower() if self._events else "new"
-        return f"<Run {self.id} {state}, {len(self.steps)} steps>"
+        return f"<Run {self.id} {state}, {self.kept + len(self.recording)} steps>"

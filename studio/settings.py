@@ -25,6 +25,10 @@ class Settings:
     """Runs painted at once, their steps joined where they fit."""
     queue_size: int = 64
     queue_per_owner: int = 16
+    memory_mb: int = 1024
+    """Megabytes that kept steps may take before older ones go to files."""
+    most_runs: int = 1000
+    """Runs whose steps are kept at all."""
     device: str = "auto"
     precision: str = "auto"
     previews: bool = True
@@ -47,6 +51,7 @@ class Settings:
         add("--outputs", type=Path, default=Path(env("outputs", cls.outputs)), help="folder for finished pictures")
         add("--models", type=_path, default=env("models", ""), help="folder of diffusers models to offer")
         add("--concurrency", type=int, default=env("concurrency", cls.concurrency), help="runs painted at once")
+        add("--memory-mb", type=int, default=env("memory_mb", cls.memory_mb), help="memory for kept steps")
         add("--device", default=env("device", cls.device), help="auto, cpu, cuda or mps")
         add("--precision", default=env("precision", cls.precision), help="auto, fp32, bf16 or fp16")
         add("--no-previews", dest="previews", action="store_false", help="paint without previews")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import tempfile
 import threading
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studio import limits
+from studio.errors import NothingToBranch, RequestRefused
 from studio.events import Failed
 from studio.gallery.pictures import LOCAL
 from studio.jobs import Jobs
 from studio.models.library import EMBEDDED, Library
-from studio.request import GenerationRequest
+from studio.request import Branch, GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
 from studio.status import Status
+from studio.timeline.runs import Runs
 
 if TYPE_CHECKING:
     from studio.engine import Engine
@@ -35,6 +40,8 @@ class Studio:
         self.library = Library(settings.models)
         self.status = Status()
         self.engine: Engine | None = None
+        self._spilled = tempfile.TemporaryDirectory(prefix="stepwise-", ignore_cleanup_errors=True)
+        self.runs = Runs(settings.memory_mb * 2**20, Path(self._spilled.name), settings.most_runs)
         self._jobs = Jobs(settings.queue_size, settings.queue_per_owner)
         self._thread = threading.Thread(target=self._work, name="stepwise-engine", daemon=True)
         self._thread.start()
@@ -48,10 +55,54 @@ class Studio:
             ModelUnavailable: if there is no such model.
             QueueFull: if too much is waiting.
         """
-        limits.check(request)
-        self.library.folder(request.model)
-        run = Run(request.resolved(), owner, lease_s)
+        if request.branch is not None:
+            raise RequestRefused("branch", "A branch is made from its run: use Studio.branch.")
+        return self._put(Run(request.resolved(), owner, lease_s))
+
+    def branch(
+        self,
+        run: Run,
+        at: int,
+        *,
+        remaining: int | None = None,
+        noise_seed: int | None = None,
+        lease_s: float | None = None,
+        **changes: Any,
+    ) -> Run:
+        """Paint on from a run's first ``at`` steps under changed settings (``prompt``,
+        ``cfg_scale``, ``sampler``, ... as in ``GenerationRequest``). The steps before are shared,
+        not computed again; without changes the result is the same to the bit. ``remaining`` is
+        how many steps of the sampler are to come, ``noise_seed`` the seed of their noise.
+
+        Raises:
+            NothingToBranch: if there is no such step, or nothing left to paint after it.
+            RequestRefused: if the changed request is outside the limits.
+            QueueFull: if too much is waiting.
+        """
+        if not 0 <= at <= run.kept + len(run.recording):
+            raise NothingToBranch(f"There is no step {at} to go on from.")
+        if run.evaluations and at >= run.evaluations:
+            raise NothingToBranch("There is nothing left to paint after the last step: go on from an earlier one.")
+        origin = run
+        while origin.parent is not None and at <= origin.kept:  # a step that an earlier run has painted
+            assert origin.request.branch is not None
+            if at == origin.kept and noise_seed is None:
+                noise_seed = origin.request.branch.noise_seed
+            origin = origin.parent
+        if remaining is not None:
+            changes["steps"] = origin.midway.steps(origin.request.sampler, at) + remaining
+        leaving = Branch(request=origin.request, at=at, noise_seed=noise_seed)
+        return self._put(Run(dataclasses.replace(run.request, branch=leaving, **changes), run.owner, lease_s, origin))
+
+    def go_on(self, run: Run, lease_s: float | None = None, **changes: Any) -> Run:
+        """Paint a paused or stopped run on from its last step; ``changes`` as for ``branch``."""
+        return self.branch(run, run.kept + len(run.recording), lease_s=lease_s, **changes)
+
+    def _put(self, run: Run) -> Run:
+        limits.check(run.request)
+        self.library.folder(run.request.model)
         self._jobs.put(run)
+        self.runs.add(run)
         return run
 
     @property
@@ -63,6 +114,7 @@ class Studio:
         """Stop every run and the engine."""
         self._jobs.close()
         self._thread.join()
+        self._spilled.cleanup()
 
     def __enter__(self) -> Studio:
         return self
@@ -79,7 +131,7 @@ class Studio:
             logging.getLogger("xformers").setLevel(logging.ERROR)
             from studio.engine import Engine
 
-            self.engine = Engine(self._jobs, self.library, self.settings, self.status)
+            self.engine = Engine(self._jobs, self.library, self.settings, self.status, self.runs)
             self.engine.model(EMBEDDED)
             self.engine.serve()
         except Exception as error:

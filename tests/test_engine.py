@@ -12,7 +12,7 @@ import torch
 
 from studio import GenerationRequest, Run, Settings, Studio
 from studio.errors import ModelUnavailable, RequestRefused
-from studio.events import Cancelled, Failed, Finished, Produced, Queued, Started, Step
+from studio.events import Cancelled, Failed, Finished, Paused, Produced, Queued, Started, Step
 from studio.gallery import infotext, pictures
 
 SMALL: dict[str, Any] = {"model": "tiny-v", "width": 64, "height": 64, "prompt": "a cat"}
@@ -135,9 +135,9 @@ def test_a_waiting_job_can_be_stopped(studio: Studio) -> None:
         assert isinstance(last(run), Cancelled)
 
 
-def test_a_run_nobody_looks_at_is_stopped(studio: Studio) -> None:
+def test_a_run_nobody_looks_at_is_put_aside(studio: Studio) -> None:
     run = studio.submit(asked(steps=150), lease_s=0.0)
-    assert isinstance(last(run), Cancelled)
+    assert isinstance(last(run), Paused)
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_a_full_disk_is_told(studio: Studio, monkeypatch: pytest.MonkeyPatch) ->
     assert "No space left" in end.sentence
 
 
-def test_closing_ends_every_run(models: Path, tmp_path: Path) -> None:
+def test_closing_puts_every_run_aside(models: Path, tmp_path: Path) -> None:
     studio = Studio(Settings(models=models, outputs=tmp_path, device="cpu", precision="fp32", concurrency=1))
     runs = [studio.submit(asked(steps=150, seed=seed)) for seed in range(3)]
     studio.close()
-    assert all(isinstance(last(run), Cancelled) for run in runs)
+    assert all(isinstance(last(run), Paused) for run in runs)

@@ -1,7 +1,11 @@
 """Starting noise: one generator for each picture, on the CPU, so that a seed means one picture."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+from studio.request import GenerationRequest
 
 
 def generators(seeds: tuple[int, ...]) -> list[torch.Generator]:
@@ -13,3 +17,20 @@ def generators(seeds: tuple[int, ...]) -> list[torch.Generator]:
 def starting_noise(shape: tuple[int, int, int], sources: list[torch.Generator]) -> Tensor:
     """Unit normal noise (N, C, h, w) in fp32, each picture from its own generator."""
     return torch.stack([torch.randn(shape, generator=source) for source in sources])
+
+
+def states(sources: Sequence[torch.Generator], before: tuple[Tensor, ...] = ()) -> tuple[Tensor, ...]:
+    """The state of each generator; the tensors of ``before`` themselves where nothing was drawn."""
+    now = tuple(source.get_state() for source in sources)
+    same = len(now) == len(before) and all(map(torch.equal, now, before))
+    return before if same else now
+
+
+def go_on(sources: Sequence[torch.Generator], request: GenerationRequest, before: tuple[Tensor, ...]) -> None:
+    """Have the generators, whose starting noise is drawn, draw what is to come: as ``before``
+    says, where a run goes on from another, or anew, where its branch has a seed for that."""
+    for source, state in zip(sources, before, strict=False):
+        source.set_state(state)
+    if request.branch is not None and request.branch.noise_seed is not None:
+        for source, seed in zip(sources, request.noise_seeds, strict=True):
+            source.manual_seed(seed)

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import diffusers
@@ -11,6 +12,8 @@ from diffusers import SchedulerMixin
 from torch import Tensor
 
 from studio.diffusion import sigmas
+from studio.diffusion.midway import START, Midway
+from studio.diffusion.sigmas import Schedule, Sigmas
 from studio.presets import AUTOMATIC, SAMPLERS
 from studio.request import GenerationRequest
 
@@ -31,23 +34,28 @@ def schedule_of(request: GenerationRequest) -> str:
     return SAMPLERS[request.sampler].automatic if request.schedule == AUTOMATIC else request.schedule
 
 
-def build(request: GenerationRequest, trained_as: Mapping[str, Any]) -> SchedulerMixin:
+def build(request: GenerationRequest, trained_as: Mapping[str, Any], midway: Midway = START) -> SchedulerMixin:
     """A fresh scheduler for one run of ``request`` on a model whose own scheduler has the
-    configuration ``trained_as``."""
+    configuration ``trained_as``. Where it takes over ``midway``, its first timesteps only keep the count right."""
     sampler = SAMPLERS[request.sampler]
     base: Any = ThirdOrderSDE if _third_order_sde(sampler.options) else getattr(diffusers, sampler.scheduler)
     options = {key: trained_as[key] for key in TRAINING_KEYS if key in trained_as} | sampler.options
     if sampler.scheduler == "DPMSolverSDEScheduler":
         # Its Brownian tree draws from seeds of its own, one for each picture.
-        options["noise_sampler_seed"] = list(request.seeds)
+        options["noise_sampler_seed"] = list(request.noise_seeds)
     if "clip_sample" in base.__init__.__wrapped__.__code__.co_varnames:
         options["clip_sample"] = False
     label = schedule_of(request)
-    if label == AUTOMATIC:
-        scheduler: SchedulerMixin = base(**options)
-        return scheduler
-    scheduler = _on_our_sigmas(base)(**options)
-    scheduler.sigma_schedule = sigmas.SCHEDULES[label]
+    scheduler: SchedulerMixin
+    if label == AUTOMATIC and midway == START:
+        scheduler = base(**options)
+    elif label == AUTOMATIC and not hasattr(base, "_convert_to_exponential"):
+        scheduler = _on_timesteps_from(base)(**options)
+        scheduler.midway = midway
+    else:
+        scheduler = _on_our_sigmas(base)(**options)
+        schedule = sigmas.SCHEDULES["Uniform" if label == AUTOMATIC else label]
+        scheduler.sigma_schedule = schedule if midway == START else sigmas.midway(schedule, midway.sigma, midway.kept)
     return scheduler
 
 
@@ -93,14 +101,15 @@ def _on_our_sigmas(base: type[SchedulerMixin]) -> type[SchedulerMixin]:
     takes_exponential = hasattr(base, "_convert_to_exponential")
 
     class OnOurSigmas(base):  # type: ignore[misc, valid-type]
-        sigma_schedule: sigmas.Schedule = staticmethod(sigmas.uniform)
+        sigma_schedule: Schedule = staticmethod(sigmas.uniform)
         timesteps: torch.Tensor
+        sigmas: torch.Tensor
         num_inference_steps: int
 
         def __init__(self, **options: Any) -> None:
             super().__init__(**options, **({"use_exponential_sigmas": True} if takes_exponential else {}))
 
-        def _convert_to_exponential(self, in_sigmas: Any, num_inference_steps: int) -> sigmas.Sigmas:
+        def _convert_to_exponential(self, in_sigmas: Any, num_inference_steps: int) -> Sigmas:
             return self.sigma_schedule(sigmas.of_alphas(self.alphas_cumprod.numpy()), num_inference_steps)
 
         @functools.wraps(base.set_timesteps)
@@ -111,8 +120,50 @@ def _on_our_sigmas(base: type[SchedulerMixin]) -> type[SchedulerMixin]:
             trained = sigmas.of_alphas(self.alphas_cumprod.numpy())
             chosen = self.sigma_schedule(trained, self.num_inference_steps)
             timesteps = sigmas.to_timestep(chosen, trained).astype(np.float32)
-            self.sigmas = torch.from_numpy(np.append(chosen, 0.0).astype(np.float32))
+            last = float(self.sigmas[-1])
+            self.sigmas = torch.from_numpy(np.append(chosen, last).astype(np.float32))
             self.timesteps = torch.from_numpy(timesteps).to(self.timesteps.device)
 
     OnOurSigmas.__name__ = OnOurSigmas.__qualname__ = base.__name__
     return OnOurSigmas
+
+
+@functools.cache
+def _on_timesteps_from(base: type[SchedulerMixin]) -> type[SchedulerMixin]:
+    """A subclass of a scheduler on whole timesteps (DDIM, DDPM, PLMS, LCM, TCD) that takes over
+    midway, its steps spread evenly over the timesteps that are left."""
+
+    class Midways(base):  # type: ignore[misc, valid-type]
+        midway: Midway
+        timesteps: torch.Tensor
+        num_inference_steps: Any
+
+        @functools.wraps(base.set_timesteps)
+        def set_timesteps(self, *arguments: Any, **options: Any) -> None:
+            super().set_timesteps(*arguments, **options)
+            kept, trained = self.midway.kept, sigmas.of_alphas(self.alphas_cumprod.numpy())
+            first = int(sigmas.to_timestep(np.array(self.midway.sigma), trained).round())
+            left = int(self.num_inference_steps) - kept
+            ours = np.linspace(first, -1, left + 1).round().clip(0)[:-1].astype(np.int64)
+            before = first + np.arange(kept, 0, -1)
+            if len(self.timesteps) == kept + left + 1:  # PLMS, which takes its first step twice
+                ours = np.insert(ours, 1, ours[1] if left > 1 else ours[0])
+            self.timesteps = torch.from_numpy(np.concatenate([before, ours])).to(self.timesteps.device)
+            self.calls = 0
+
+        @functools.wraps(base.step)
+        def step(self, *arguments: Any, **options: Any) -> Any:
+            # DDIM and PLMS find the timestep to go to by an even stride; here strides differ.
+            whole, at = self.num_inference_steps, self.calls
+            stops = [*self.timesteps.tolist(), -1]
+            stride = stops[at] - stops[at + 1] or stops[at - 1] - stops[at]
+            if stride > 0 and not hasattr(self, "step_index"):
+                self.num_inference_steps = Fraction(self.config.num_train_timesteps, stride)
+            try:
+                return super().step(*arguments, **options)
+            finally:
+                self.num_inference_steps = whole
+                self.calls += 1
+
+    Midways.__name__ = Midways.__qualname__ = base.__name__
+    return Midways

@@ -17,10 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from diffusers import SchedulerMixin
+from diffusers.schedulers.scheduling_utils import SchedulerOutput
 from greenlet import getcurrent, greenlet
 from torch import Tensor, nn
 
 from studio.diffusion.denoised import NoiseLevel, denoised, noise_level
+from studio.diffusion.replay import Replay
+from studio.diffusion.snapshot import State, StateReader
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class StepTaken:
     """x0 (N, C, h, w), the clean image predicted from it."""
     latents: Tensor
     """The sample after the step."""
+    scheduler: State
+    """What the scheduler remembers after the step."""
 
 
 class InRun(greenlet):
@@ -77,21 +82,29 @@ class ModelSeam:
             del self._module.forward
 
 
-def watch_steps(scheduler: SchedulerMixin, see: Callable[[StepTaken], None]) -> None:
-    """The step seam: call ``see`` after every step of this scheduler, which belongs to one run.
+def watch_steps(scheduler: SchedulerMixin, see: Callable[[StepTaken], None], replay: Replay | None = None) -> None:
+    """The step seam: call ``see`` after every step of this scheduler, which belongs to one run,
+    but for those that ``replay`` passes over.
 
     The wrapped ``step`` keeps its signature, since pipelines look at it before they pass a
     generator or eta.
     """
     step = scheduler.step
+    memory: StateReader | None = None
 
     @functools.wraps(step)
     def watched(model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
+        nonlocal memory
+        if memory is None:  # the first step: timesteps are set, nothing is remembered yet
+            memory = StateReader(scheduler)
+        if replay is not None and replay.left:
+            passed = replay.step(scheduler, sample)
+            return SchedulerOutput(prev_sample=passed) if kwargs.get("return_dict", True) else (passed,)
         level = noise_level(scheduler, timestep)
         clean = denoised(scheduler, model_output, sample, level)
         result = step(model_output, timestep, sample, *args, **kwargs)
         latents = result[0] if isinstance(result, tuple) else result.prev_sample
-        see(StepTaken(float(timestep), level, sample, clean, latents))
+        see(StepTaken(float(timestep), level, sample, clean, latents, memory.read()))
         return result
 
     scheduler.step = watched

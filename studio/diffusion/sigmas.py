@@ -101,3 +101,19 @@ SCHEDULES: dict[str, Schedule] = {
     "Beta": beta,
 }
 """By the label of the menu. "Normal" is the web UI's second name for what it calls "Uniform"."""
+
+
+def midway(schedule: Schedule, sigma: float, kept: int) -> Schedule:
+    """The schedule of a solver that takes over at ``sigma`` after ``kept`` steps of another: the
+    steps left are spread by ``schedule`` from there; those before only keep the count."""
+
+    def spread(trained: Sigmas, steps: int) -> Sigmas:
+        if sigma > trained[0] * 1.05:
+            top = to_timestep(np.array(sigma), trained)
+            below = of_timestep(np.linspace(0, top, len(trained)), trained)
+        else:
+            below = np.geomspace(sigma / 10, sigma, len(trained))
+        before = np.geomspace(max(trained[-1], sigma) * 1.01, sigma, kept + 1)[:-1]
+        return np.concatenate([before, schedule(below, steps - kept)])
+
+    return spread

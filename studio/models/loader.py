@@ -63,7 +63,7 @@ class LoadedModel:
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures (N, 3, H, W) from -1 to 1 of latents (N, C, h, w) as the sampler has them."""
-        pictures: Tensor = self.vae.decode(latents / self.vae.config.scaling_factor).sample  # type: ignore[union-attr, operator]
+        pictures: Tensor = self.vae.decode(latents.to(self.device) / self.vae.config.scaling_factor).sample  # type: ignore[union-attr, operator]
         return pictures.float().clamp(-1, 1)
 
     @torch.no_grad()

@@ -1,0 +1,121 @@
+"""Prompt scheduling as the AUTOMATIC1111 web UI writes it: which words are in force at a step.
+
+``[from:to:when]`` changes at a step, ``[to:when]`` adds, ``[from::when]`` removes, ``[a|b]``
+takes turns. ``when`` with a point is a share of the steps (0.5), without one a step's number:
+up to and with that step the first text holds. Brackets may be nested; ``\\[`` is a plain one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+NUMBER = re.compile(r"\s*(\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})\s*")
+DEEPEST = 16
+"""Brackets nested deeper than this are plain text."""
+
+
+@dataclass(frozen=True)
+class _Change:
+    """``[before:after:when]``."""
+
+    before: tuple[_Part, ...]
+    after: tuple[_Part, ...]
+    when: str
+
+    def at(self, step: int, steps: int) -> str:
+        last = int(float(self.when) * steps) if "." in self.when else int(self.when)
+        return _text(self.before if step <= last else self.after, step, steps)
+
+
+@dataclass(frozen=True)
+class _Turns:
+    """``[a|b|c]``."""
+
+    options: tuple[tuple[_Part, ...], ...]
+
+    def at(self, step: int, steps: int) -> str:
+        return _text(self.options[(step - 1) % len(self.options)], step, steps)
+
+
+_Part = str | _Change | _Turns
+
+
+def words_at(prompt: str, step: int, steps: int) -> str:
+    """The prompt in force at a step, 1 for the first, of ``steps``. Never raises; marks that are
+    no scheduling stay as they are."""
+    return _text(_parts(prompt, 0), step, steps)
+
+
+def words(prompt: str, steps: int) -> tuple[str, ...]:
+    """The prompt in force at each step."""
+    parts = _parts(prompt, 0)
+    return tuple(_text(parts, step, steps) for step in range(1, steps + 1))
+
+
+def is_scheduled(prompt: str) -> bool:
+    """Whether the prompt holds any scheduling."""
+    return any(not isinstance(part, str) for part in _parts(prompt, 0))
+
+
+def _text(parts: tuple[_Part, ...], step: int, steps: int) -> str:
+    return "".join(part if isinstance(part, str) else part.at(step, steps) for part in parts)
+
+
+def _parts(text: str, depth: int) -> tuple[_Part, ...]:
+    parts: list[_Part] = []
+    done = 0
+    for start, end in _brackets(text) if depth < DEEPEST else ():
+        parts += [text[done:start], *_bracket(text[start + 1 : end], depth + 1)]
+        done = end + 1
+    return tuple(part for part in (*parts, text[done:]) if part != "")
+
+
+def _bracket(inner: str, depth: int) -> tuple[_Part, ...]:
+    options = _split(inner, "|")
+    if len(options) > 1:
+        return (_Turns(tuple(_parts(option, depth) for option in options)),)
+    pieces = _split(inner, ":")
+    when = NUMBER.fullmatch(pieces[-1])
+    if when and len(pieces) in (2, 3):
+        before = pieces[0] if len(pieces) == 3 else ""
+        return (_Change(_parts(before, depth), _parts(pieces[-2], depth), when[1]),)
+    return ("[", *_parts(inner, depth), "]")
+
+
+def _brackets(text: str) -> list[tuple[int, int]]:
+    """Where the outermost brackets that are closed open and close, in order."""
+    found: list[tuple[int, int]] = []
+    opened: list[int] = []
+    position = 0
+    while position < len(text):
+        letter = text[position]
+        if letter == "\\":
+            position += 1
+        elif letter == "[":
+            opened.append(position)
+        elif letter == "]" and opened:
+            start = opened.pop()
+            while found and found[-1][0] > start:
+                found.pop()
+            found.append((start, position))
+        position += 1
+    return found
+
+
+def _split(text: str, mark: str) -> list[str]:
+    """Split at marks that stand in no bracket or parenthesis."""
+    pieces, depth, start, position = [], 0, 0, 0
+    while position < len(text):
+        letter = text[position]
+        if letter == "\\":
+            position += 1
+        elif letter in "([":
+            depth += 1
+        elif letter in ")]":
+            depth -= 1
+        elif letter == mark and depth <= 0:
+            pieces.append(text[start:position])
+            start = position + 1
+        position += 1
+    return [*pieces, text[start:]]

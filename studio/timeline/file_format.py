@@ -1,0 +1,165 @@
+"""Steps as one safetensors file: tensors and JPEGs as its entries, everything else as JSON in its header.
+
+No pickle, no code: reading a file can give steps or a ``UnreadableRun``, nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from studio.diffusion.denoised import NoiseLevel
+from studio.diffusion.snapshot import SCALARS, Snapshot
+from studio.errors import UnreadableRun
+from studio.timeline.record import RecordedStep
+
+VERSION = 1
+HEADER = "stepwise"
+"""The key of the header's metadata that the JSON is under."""
+MOST_STEPS = 1_000
+LARGEST_PICTURE = 16_000_000
+BROKEN = "This file is broken or no Stepwise run: it may not have been copied whole."
+Decode = Callable[[Tensor], Tensor]
+
+
+class _Tensors:
+    """Names tensors for the file; one that is shared is stored once."""
+
+    def __init__(self) -> None:
+        self.named: dict[str, Tensor] = {}
+        self._names: dict[tuple[int, torch.Size], str] = {}
+
+    def name(self, tensor: Tensor) -> str:
+        key = tensor.data_ptr(), tensor.shape
+        if key not in self._names:
+            self._names[key] = f"t{len(self.named)}"
+            # A copy where the memory is not its own: safetensors refuses views that overlap.
+            own = tensor.untyped_storage().nbytes() == tensor.nbytes
+            self.named[self._names[key]] = tensor.contiguous() if own else tensor.clone()
+        return self._names[key]
+
+    def packed(self, value: Any) -> Any:
+        """A scheduler's value as JSON."""
+        if isinstance(value, Tensor):
+            return {"tensor": self.name(value)}
+        return [self.packed(item) for item in value] if isinstance(value, list) else value
+
+
+def write(path: Path, steps: Sequence[RecordedStep], about: Mapping[str, Any]) -> None:
+    """Write steps, and what there is to say ``about`` them (JSON), whole or not at all.
+
+    Raises:
+        OSError: if it could not be written.
+    """
+    tensors = _Tensors()
+    told = [_packed(step, tensors) for step in steps]
+    for number, step in enumerate(steps):
+        for name, picture in step.pictures.items():
+            tensors.named[f"{number}.{name}"] = torch.frombuffer(bytearray(picture), dtype=torch.uint8)
+    header = json.dumps({"version": VERSION, "steps": told, **about}, ensure_ascii=False, allow_nan=True)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        try:
+            save_file(tensors.named, partial, {HEADER: header})
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _packed(step: RecordedStep, tensors: _Tensors) -> dict[str, Any]:
+    after = step.after
+    return {
+        "timestep": step.timestep,
+        "alpha": step.level.alpha,
+        "sigma": step.level.sigma,
+        "cfg_scale": step.cfg_scale,
+        "noisy": tensors.name(step.noisy),
+        "denoised": tensors.name(step.denoised),
+        "guidance": None if step.guidance is None else tensors.name(step.guidance),
+        "latents": tensors.name(after.latents),
+        "noise": [tensors.name(state) for state in after.noise],
+        "scheduler": {name: tensors.packed(value) for name, value in after.scheduler.items()},
+    }
+
+
+def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any]]:
+    """The steps of a file, and what it says about them.
+
+    Raises:
+        UnreadableRun: if it is truncated, of another version, or not such a file at all.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads((file.metadata() or {})[HEADER])
+            if about.pop("version") != VERSION:
+                raise UnreadableRun("This run was saved by another version of Stepwise, which this one cannot read.")
+            told = about.pop("steps")
+            if not isinstance(told, list) or not len(told) <= MOST_STEPS:
+                raise UnreadableRun(BROKEN)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return [_unpacked(number, step, tensors, decode) for number, step in enumerate(told)], about
+    except UnreadableRun:
+        raise
+    except Exception as error:  # whatever a file that somebody made can cause means the same
+        raise UnreadableRun(BROKEN) from error
+
+
+def _unpacked(number: int, told: dict[str, Any], tensors: Mapping[str, Tensor], decode: Decode) -> RecordedStep:
+    noisy = _latents(tensors[told["noisy"]])
+    guidance = None if told["guidance"] is None else _latents(tensors[told["guidance"]], noisy)
+    noise = tuple(tensors[name] for name in told["noise"])
+    for state in noise:
+        torch.Generator("cpu").set_state(state)  # refuses what is no state
+    scheduler = {str(name): _value(value, tensors) for name, value in told["scheduler"].items()}
+    pictures = {
+        name.partition(".")[2]: tensor.numpy().tobytes()
+        for name, tensor in tensors.items()
+        if name.startswith(f"{number}.") and tensor.dtype == torch.uint8 and tensor.nbytes <= LARGEST_PICTURE
+    }
+    return RecordedStep(
+        timestep=_finite(told["timestep"]),
+        level=NoiseLevel(_finite(told["alpha"]), _finite(told["sigma"])),
+        cfg_scale=_finite(told["cfg_scale"]),
+        noisy=noisy,
+        denoised=_latents(tensors[told["denoised"]], noisy),
+        guidance=guidance,
+        after=Snapshot(_latents(tensors[told["latents"]], noisy), scheduler, noise),
+        decode=decode,
+        pictures={name: picture for name, picture in pictures.items() if picture.startswith(b"\xff\xd8")},
+    )
+
+
+def _finite(value: Any) -> float:
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("not a number")
+    return float(value)
+
+
+def _latents(tensor: Tensor, like: Tensor | None = None) -> Tensor:
+    if not tensor.is_floating_point() or (like is not None and tensor.shape != like.shape):
+        raise ValueError("not latents")
+    return tensor
+
+
+def _value(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if isinstance(value, dict):
+        return tensors[value["tensor"]]
+    if isinstance(value, list):
+        return [_value(item, tensors) for item in value]
+    if not isinstance(value, SCALARS):
+        raise ValueError("no value of a scheduler")
+    return value

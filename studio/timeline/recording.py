@@ -1,0 +1,90 @@
+"""A run's own steps: in memory, or in a file from which they come back when they are asked for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from studio.timeline.record import RecordedStep
+
+
+class Recording:
+    """The steps in order. One thread appends, any may read."""
+
+    def __init__(self) -> None:
+        self.used = time.monotonic()
+        """When it was last looked at."""
+        self._steps: list[RecordedStep] = []
+        self._count = 0
+        self._tensor_bytes = 0
+        self._seen: set[int] = set()
+        self._file: Path | None = None
+        self._read: Callable[[Path], list[RecordedStep]] | None = None
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, step: RecordedStep) -> None:
+        """Keep one more step."""
+        for tensor in step.tensors():
+            if tensor.data_ptr() not in self._seen:
+                self._seen.add(tensor.data_ptr())
+                self._tensor_bytes += tensor.nbytes
+        self._steps.append(step)
+        self._count += 1
+
+    @property
+    def steps(self) -> list[RecordedStep]:
+        """All of them, read back from their file if that is where they are."""
+        self.used = time.monotonic()
+        with self._lock:
+            if self._file is not None and self._read is not None:
+                steps = self._read(self._file)
+                self._file.unlink(missing_ok=True)
+                self._file, self._seen, self._count = None, set(), 0
+                for step in steps:
+                    self.append(step)
+            return list(self._steps)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory: tensors that steps share counted once, and pictures."""
+        if self._file is not None:
+            return 0
+        pictures = sum(len(picture) for step in list(self._steps) for picture in step.pictures.values())
+        return self._tensor_bytes + pictures
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the steps are in a file now."""
+        return self._file is not None
+
+    def spill(
+        self,
+        file: Path,
+        write: Callable[[list[RecordedStep], Path], None],
+        read: Callable[[Path], list[RecordedStep]],
+    ) -> None:
+        """Move the steps into a file.
+
+        Raises:
+            OSError: if it could not be written; then they stay in memory.
+        """
+        with self._lock:
+            if self._file is None and self._steps:
+                write(self._steps, file)
+                self._file, self._read = file, read
+                self._steps, self._seen, self._tensor_bytes = [], set(), 0
+
+    def forget(self) -> None:
+        """Drop the steps for good."""
+        with self._lock:
+            if self._file is not None:
+                self._file.unlink(missing_ok=True)
+            self._steps, self._seen, self._tensor_bytes, self._count, self._file = [], set(), 0, 0, None
