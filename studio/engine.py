@@ -18,18 +18,21 @@ from functools import partial
 
 import torch
 
+from studio import prompt_schedule
 from studio.diffusion import joining, preview
+from studio.diffusion.attention import WordMap, word_maps
 from studio.diffusion.midway import START
 from studio.diffusion.painting import Painting, StepSeen, Stopped
 from studio.diffusion.replay import Resume, resume
 from studio.diffusion.seams import ModelCall
-from studio.errors import GenerationFailed, OutOfMemory, StudioError
+from studio.errors import GenerationFailed, NothingToBranch, OutOfMemory, StudioError
 from studio.events import Cancelled, Failed, Finished, Paused, Produced, Started, Step
 from studio.gallery import infotext, pictures
 from studio.jobs import Jobs
 from studio.models import device
 from studio.models.library import Library
 from studio.models.loader import LoadedModel, load
+from studio.request import GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
 from studio.status import Status
@@ -77,6 +80,7 @@ class Engine:
         """Paint until the queue is closed and empty of active runs."""
         try:
             while not self._jobs.closed:
+                self._jobs.run_errands()
                 self._admit()
                 self._round()
         finally:
@@ -107,6 +111,26 @@ class Engine:
                 self._status.ready(str(self._placement))
         return self._models[name]
 
+    def words(self, run: Run, index: int) -> list[WordMap]:
+        """Where the words of the prompt looked at a step of a run; one forward. Only for the
+        engine's own thread.
+
+        Raises:
+            StudioError: if that cannot be seen.
+        """
+        model = self.model(run.request.model)
+        origin, branch = run.leaving(index)
+        request = dataclasses.replace(run.request, branch=branch)
+        painting = Painting(request, model, lambda _: None, _resume(request, origin, model))
+        painting.start()
+        assert painting.waiting is not None
+        step = min(run.midway.steps(request.sampler, index) + 1, request.steps)
+        prompt = prompt_schedule.words_at(request.prompt, step, request.steps)
+        try:
+            return word_maps(painting.waiting, model.compute, model.tokenizer, prompt, request.batch_size)
+        finally:
+            painting.stop()
+
     def _admit(self) -> None:
         for run in self._jobs.waiting():
             if run.unwanted and self._jobs.remove(run):
@@ -124,8 +148,9 @@ class Engine:
         try:
             model = self.model(run.request.model)
             active: _Active
-            resumed = _resume(run, model)
+            resumed = _resume(run.request, run.parent, model)
             run.midway = resumed.midway if resumed else START
+            run.fingerprint = model.fingerprint
             painting = Painting(run.request, model, lambda step: self._see(active, step), resumed)
             active = _Active(run, painting, preview.PreviewBudget(preview.SHARE))
             self._active.append(active)
@@ -272,12 +297,17 @@ class Engine:
             run.post(_failure(run, error))
 
 
-def _resume(run: Run, model: LoadedModel) -> Resume | None:
-    """Where a branch goes on; None for a run from noise."""
-    branch = run.request.branch
-    if branch is None or run.parent is None or branch.at == 0:
+def _resume(request: GenerationRequest, parent: Run | None, model: LoadedModel) -> Resume | None:
+    """Where a branch goes on; None for a run from noise.
+
+    Raises:
+        NothingToBranch: if that step is not there, or is of other weights.
+    """
+    if parent is None or request.branch is None or request.branch.at == 0:
         return None
-    return resume(run.request, run.parent.steps, run.parent.midway, model.trained_as)
+    if parent.fingerprint != model.fingerprint:
+        raise NothingToBranch(f"This run was painted with other weights of {request.model} than are there now.")
+    return resume(request, parent.steps, parent.midway, model.trained_as)
 
 
 def _put_aside(run: Run) -> Cancelled | Paused:

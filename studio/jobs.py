@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from studio.errors import QueueFull
 from studio.events import Queued
 from studio.run import Run
+
+T = TypeVar("T")
 
 
 class Jobs:
@@ -17,6 +22,7 @@ class Jobs:
     def __init__(self, size: int, per_owner: int) -> None:
         self._size, self._per_owner = size, per_owner
         self._owners: OrderedDict[str, deque[Run]] = OrderedDict()
+        self._errands: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._changed = threading.Condition()
         self._closed = False
 
@@ -47,10 +53,10 @@ class Jobs:
             self._changed.notify_all()
 
     def take(self, timeout: float | None = 0) -> Run | None:
-        """The next run, waiting ``timeout`` seconds for one (None: until there is one or the
-        queue is closed)."""
+        """The next run, waiting ``timeout`` seconds for one (None: until there is one, an
+        errand, or the queue is closed)."""
         with self._changed:
-            self._changed.wait_for(lambda: self._owners or self._closed, timeout)
+            self._changed.wait_for(lambda: self._owners or self._closed or self._errands, timeout)
             if not self._owners:
                 return None
             owner, waiting = self._owners.popitem(last=False)
@@ -70,6 +76,28 @@ class Jobs:
                 del self._owners[run.owner]
             return True
 
+    def ask(self, errand: Callable[[], T]) -> Future[T]:
+        """Have the engine's thread do something small between two rounds: only there models may
+        be used. Cancelled if the queue is closed first."""
+        answer: Future[T] = Future()
+        with self._changed:
+            if self._closed:
+                answer.cancel()
+            else:
+                self._errands.append((errand, answer))
+                self._changed.notify_all()
+        return answer
+
+    def run_errands(self) -> None:
+        """Do what was asked for; called by the engine's thread."""
+        while self._errands:
+            errand, answer = self._errands.popleft()
+            if answer.set_running_or_notify_cancel():
+                try:
+                    answer.set_result(errand())
+                except BaseException as error:
+                    answer.set_exception(error)
+
     def waiting(self) -> list[Run]:
         """The runs that wait, in the order they will be taken."""
         with self._changed:
@@ -79,6 +107,9 @@ class Jobs:
         """Take no more runs and wake who waits in ``take``."""
         with self._changed:
             self._closed = True
+            for _, answer in self._errands:
+                answer.cancel()
+            self._errands.clear()
             self._changed.notify_all()
 
     def _order(self) -> list[Run]:

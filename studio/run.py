@@ -16,7 +16,7 @@ from PIL import Image
 from studio.diffusion.midway import START
 from studio.errors import GenerationFailed, StudioError
 from studio.events import LAST_EVENTS, Cancelled, Event, Failed, Finished, Paused, Produced, Step
-from studio.request import GenerationRequest
+from studio.request import Branch, GenerationRequest
 from studio.timeline.recording import Recording
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Run:
         """Its own steps, without those it shares with ``parent``."""
         self.midway = START
         """Where its solver took over from another; known once it is painted."""
+        self.fingerprint = ""
+        """Which weights painted it; known once it is painted."""
         self.evaluations = 0
         """How many steps it will have in all; known once it is painted."""
         self.cancel_asked = self.pause_asked = False
@@ -93,6 +95,28 @@ class Run:
     def root(self) -> Run:
         """The run that all of its tree's branches come from."""
         return self if self.parent is None else self.parent.root
+
+    def leaving(self, at: int, noise_seed: int | None = None) -> tuple[Run, Branch]:
+        """The run that painted the step before ``at``, and the branch that leaves it there: this
+        run itself, or the one that it shares the step with."""
+        origin = self
+        while origin.parent is not None and at <= origin.kept:
+            branch = origin.request.branch
+            if branch is not None and at == origin.kept and noise_seed is None:
+                noise_seed = branch.noise_seed
+            origin = origin.parent
+        return origin, Branch(request=origin.request, at=at, noise_seed=noise_seed)
+
+    def save(self, path: Path) -> None:
+        """Write it into one file, whole or not at all; ``Studio.open`` reads it back.
+
+        Raises:
+            StudioError: if it is still being painted.
+            OSError: if it could not be written.
+        """
+        from studio.timeline import saved  # here, since it loads PyTorch
+
+        saved.save(self, path)
 
     def renew(self) -> None:
         """Say that somebody still looks. A run with a lease is stopped when nobody does."""

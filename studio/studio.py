@@ -6,26 +6,32 @@ import dataclasses
 import logging
 import tempfile
 import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio import limits
-from studio.errors import NothingToBranch, RequestRefused
+from studio.errors import NothingToBranch, RequestRefused, StudioError
 from studio.events import Failed
 from studio.gallery.pictures import LOCAL
 from studio.jobs import Jobs
 from studio.models.library import EMBEDDED, Library
-from studio.request import Branch, GenerationRequest
+from studio.request import GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
 from studio.status import Status
 from studio.timeline.runs import Runs
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from studio.diffusion.attention import WordMap
     from studio.engine import Engine
 
 log = logging.getLogger("stepwise")
+T = TypeVar("T")
 
 
 class Studio:
@@ -83,20 +89,50 @@ class Studio:
             raise NothingToBranch(f"There is no step {at} to go on from.")
         if run.evaluations and at >= run.evaluations:
             raise NothingToBranch("There is nothing left to paint after the last step: go on from an earlier one.")
-        origin = run
-        while origin.parent is not None and at <= origin.kept:  # a step that an earlier run has painted
-            assert origin.request.branch is not None
-            if at == origin.kept and noise_seed is None:
-                noise_seed = origin.request.branch.noise_seed
-            origin = origin.parent
+        origin, leaving = run.leaving(at, noise_seed)
         if remaining is not None:
             changes["steps"] = origin.midway.steps(origin.request.sampler, at) + remaining
-        leaving = Branch(request=origin.request, at=at, noise_seed=noise_seed)
         return self._put(Run(dataclasses.replace(run.request, branch=leaving, **changes), run.owner, lease_s, origin))
 
     def go_on(self, run: Run, lease_s: float | None = None, **changes: Any) -> Run:
         """Paint a paused or stopped run on from its last step; ``changes`` as for ``branch``."""
         return self.branch(run, run.kept + len(run.recording), lease_s=lease_s, **changes)
+
+    def open(self, path: Path, owner: str = LOCAL) -> Run:
+        """A saved run, with all its steps; it can be branched and gone on with.
+
+        Raises:
+            UnreadableRun: if the file is truncated, of another version, or none at all.
+            ModelUnavailable: if its model is not here.
+        """
+        from studio.timeline import saved  # here, since it loads PyTorch
+
+        run = saved.open_run(path, owner, self._decoder)
+        self.library.folder(run.request.model)
+        self.runs.add(run)
+        return run
+
+    def words(self, run: Run, index: int) -> list[WordMap]:
+        """Where each word of the prompt looked at a step of a run (0 for the first). Costs one
+        model call, made between two rounds of the engine.
+
+        Raises:
+            StudioError: for a model that is no UNet, or an engine that has stopped.
+        """
+        return self._ask(lambda engine: engine.words(run, index))
+
+    def _decoder(self, name: str) -> Callable[[Tensor], Tensor]:
+        return self._ask(lambda engine: engine.model(name)).decode
+
+    def _ask(self, errand: Callable[[Engine], T]) -> T:
+        def asked() -> T:
+            assert self.engine is not None
+            return errand(self.engine)
+
+        try:
+            return self._jobs.ask(asked).result()
+        except CancelledError:
+            raise StudioError("The studio is closing.") from None
 
     def _put(self, run: Run) -> Run:
         limits.check(run.request)
@@ -141,6 +177,7 @@ class Studio:
 
     def _refuse_all(self, sentence: str) -> None:
         while not self._jobs.closed:
+            self._jobs.run_errands()
             run = self._jobs.take(timeout=None)
             if run is not None:
                 run.post(Failed(run=run.id, code="engine", sentence=sentence))

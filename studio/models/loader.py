@@ -35,6 +35,7 @@ class LoadedModel:
         self._components: dict[str, Any] = dict(pipeline.components)
         self.denoiser: nn.Module = self._components["unet"]
         self.vae: nn.Module = self._components["vae"]
+        self.tokenizer: Any = self._components["tokenizer"]
         self.trained_as: dict[str, Any] = dict(pipeline.scheduler.config)
         self.linear_preview: LinearPreview = fit(self.decode, self.encode)
         self._seam = ModelSeam(self.denoiser)

@@ -1,0 +1,106 @@
+"""Saved runs: one file with everything a run was, from which it goes on to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from studio import limits
+from studio.diffusion.midway import Midway
+from studio.errors import StudioError, UnreadableRun
+from studio.events import Cancelled, Event, Failed, Finished, Paused, Started, Step
+from studio.request import GenerationRequest
+from studio.run import Run
+from studio.timeline import file_format
+
+SUFFIX = ".stepwise"
+ENDS: dict[str, Callable[[Run], Event]] = {
+    "Finished": lambda run: Finished(run=run.id, elapsed_s=0.0),
+    "Cancelled": lambda run: Cancelled(run=run.id, steps_done=len(run.recording)),
+    "Paused": lambda run: Paused(run=run.id, steps_done=len(run.recording)),
+    "Failed": lambda run: Failed(run=run.id, code="saved", sentence="This run had failed when it was saved."),
+}
+
+
+def save(run: Run, path: Path) -> None:
+    """Write a run that has ended into one file, whole or not at all.
+
+    Raises:
+        StudioError: if it is still being painted.
+        OSError: if it could not be written.
+    """
+    if not run.ended:
+        raise StudioError("This run is still being painted: pause or stop it, then save it.")
+    about = {
+        "request": run.request.to_json(),
+        "name": run.name,
+        "note": run.note,
+        "fingerprint": run.fingerprint,
+        "evaluations": run.evaluations,
+        "midway": [run.midway.sigma, run.midway.kept, run.midway.at],
+        "end": type(run.last_event).__name__,
+    }
+    file_format.write(path, run.steps, about)
+
+
+def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]) -> Run:
+    """The run of a saved file, with all its steps its own; ``decode`` gives the autoencoder of
+    the model of that name.
+
+    Raises:
+        UnreadableRun: if the file is truncated, of another version, or none at all.
+        RequestRefused: if its settings are outside the limits.
+    """
+
+    def later(latents: Tensor) -> Tensor:
+        return decode(request.model)(latents)
+
+    steps, about = file_format.read(path, later)
+    request = _request(about)
+    limits.check(request)
+    run = Run(request, owner)
+    run.name, run.note = (str(about.get(key, ""))[:2000] for key in ("name", "note"))
+    for step in steps:
+        run.recording.append(step)
+    run.fingerprint = str(about.get("fingerprint"))
+    run.midway = _midway(about.get("midway"))
+    run.evaluations = max(int(about.get("evaluations", 0)), len(steps))
+    _tell(run, str(about.get("end")))
+    return run
+
+
+def _request(about: dict[str, Any]) -> GenerationRequest:
+    try:
+        return GenerationRequest.from_json(about["request"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise UnreadableRun(file_format.BROKEN) from error
+
+
+def _midway(values: Any) -> Midway:
+    match values:
+        case [int() | float() as sigma, int() as kept, int() as at] if kept >= 0 and at >= 0:
+            return Midway(float(sigma), kept, at)
+    raise UnreadableRun(file_format.BROKEN)
+
+
+def _tell(run: Run, end: str) -> None:
+    """The events of the run, as whoever opens it reads them."""
+    if end not in ENDS:
+        raise UnreadableRun(file_format.BROKEN)
+    run.post(Started(run=run.id, steps=run.request.steps, evaluations=run.evaluations))
+    for index, step in enumerate(run.recording.steps):
+        told = Step(
+            run=run.id,
+            index=index,
+            total=run.evaluations,
+            sigma=step.sigma,
+            timestep=step.timestep,
+            elapsed_s=0.0,
+            left_s=0.0,
+            preview=step.draft,
+        )
+        run.post(told)
+    run.post(ENDS[end](run))
