@@ -1,115 +1,211 @@
-"""What happens when: from a widget to a request, from a run's events to the page."""
+"""The page's handlers: from widgets to requests, from a run's events to the page."""
 
 from __future__ import annotations
 
 import dataclasses
-import threading
-from collections import defaultdict
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from components import footer, recent, stage
-from components.controls import LOCKED, RANDOM, Actions, Controls
-from components.suggestions import surprise
+from components import footer, recent, stage, tree
+from components.controls import LOCKED, RANDOM, Controls
+from components.viewers import Viewers
+from components.visitors import Visitors
 from studio import GenerationRequest, Run, Studio, advice
 from studio.errors import StudioError
 from studio.gallery import infotext, pictures
-from studio.presets import AUTOMATIC, schedules_of
+from studio.presets import schedules_of
 from studio.request import RANDOM_SEED
+from studio.timeline import compare
 
 HEARTBEAT_S = 0.5
 """How often a waiting page is written to: Gradio notices a closed tab at the next writing."""
 LEASE_S = 15.0
 DEVELOP_S = 2.0
 """How long the steps of a finished run may be decoded for the strip; the rest stay as they were."""
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+BRANCHABLE = ("prompt", "negative_prompt", "sampler", "schedule", "cfg_scale")
+"""What the controls decide of a branch; the number of steps to come has a field of its own."""
+SKIP = gr.skip()
+Shown = tuple[Any, Any, Any, Any]
+"""Values for the stage, the recent pictures, the tree and the seed."""
 
 
 class Bindings:
-    """The page's handlers over one studio."""
+    """Handlers over one studio."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
-        self._running: defaultdict[str, list[Run]] = defaultdict(list)
-        self._latest: dict[str, tuple[Run, stage.View]] = {}
-        self._lock = threading.Lock()
+    def __init__(self, studio: Studio, visitors: Visitors) -> None:
+        self._studio, self._visitors = studio, visitors
+        self._viewers = Viewers()
 
-    def owner(self, request: gr.Request) -> str:
-        """Whose pictures these are: the login's, or on a public page the tab's, or the one
-        person's who sits at this machine."""
-        if request.username:
-            return f"user-{request.username}"
-        return f"tab-{request.session_hash}" if self._studio.settings.public else pictures.LOCAL
+    # Painting
 
-    def paint(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
-        """Submit what the controls say and yield stage, recent pictures and seed as it goes."""
+    def paint(self, request: gr.Request, *values: Any) -> Iterator[Shown]:
+        """Submit what the controls say, and show it as it goes."""
         asked, count, locked = _requests(values)
-        view = stage.View(asked)
+        owner = self._visitors.owner(request)
         try:
             for one in asked.batches(count):
-                run = self._studio.submit(one, self.owner(request), LEASE_S)
+                run = self._studio.submit(one, owner, LEASE_S)
                 yield from self._follow(run, request, locked)
-                if not run.succeeded:
+                if not run.succeeded or self._shown(request) is not run:
                     return
         except StudioError as error:
-            yield view.value | {"state": "failed", "message": str(error)}, gr.skip(), gr.skip()
+            yield self._failed(request, error)
 
-    def _follow(self, run: Run, request: gr.Request, locked: bool) -> Iterator[tuple[Any, ...]]:
-        tab = str(request.session_hash)
-        with self._lock:
-            self._running[tab].append(run)
-        view, position = stage.View(run.request), 0
-        seed = gr.skip() if locked else run.request.seed
+    def branch(self, request: gr.Request, at: Any, remaining: Any, noise_seed: Any, *values: Any) -> Iterator[Shown]:
+        """Paint on from the step that is looked at, under the controls' settings."""
+        run = self._shown(request)
+        if run is None:
+            gr.Info("Paint something first: then you can branch from any of its steps.")
+            return
+        changes = _changes(run, values)
+        for name, text in (("remaining", remaining), ("noise_seed", noise_seed)):
+            if str(text or "").strip():
+                changes[name] = _whole(str(text), name)
+        yield from self._branched(request, lambda: self._studio.branch(run, int(at or 0), lease_s=LEASE_S, **changes))
+
+    def go_on(self, request: gr.Request, *values: Any) -> Iterator[Shown]:
+        """Paint the run that is shown on from its last step, under the controls' settings."""
+        run = self._shown(request)
+        if run is not None and run.ended:
+            changes = _changes(run, values)
+            yield from self._branched(request, lambda: self._studio.go_on(run, LEASE_S, **changes))
+
+    def _branched(self, request: gr.Request, begin: Callable[[], Run]) -> Iterator[Shown]:
         try:
+            run = begin()
+        except StudioError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        yield from self._follow(run, request)
+
+    def catch_up(self, request: gr.Request) -> Iterator[Shown]:
+        """What a page shows when it opens: the newest run of whoever opens it. One that is being
+        painted, in another tab perhaps, is followed; one put aside because its page was gone
+        goes on."""
+        owner = self._visitors.owner(request)
+        runs = self._studio.runs.of(owner)
+        if not runs:
+            yield stage.IDLE | {"session": self._visitors.admit(request)}, self._recent(owner), SKIP, SKIP
+            return
+        run = runs[-1]
+        if run.paused and not run.pause_asked:
+            run = self._studio.go_on(run, LEASE_S)
+        if run.ended:
+            yield self._open(request, run)
+        else:
+            yield from self._follow(run, request)
+
+    def _follow(self, run: Run, request: gr.Request, locked: bool = True) -> Iterator[Shown]:
+        """Show a run from its first event on, until it ends or the tab turns to another."""
+        tab, owner, status = str(request.session_hash), run.owner, self._studio.status
+        view, position = stage.View(run.request, self._visitors.admit(request)), 0
+        with self._viewers.reading(tab, run):
+            yield view.value, SKIP, self._tree(run), SKIP if locked else run.request.seed
             while not (run.ended and position and not run.events_after(position, 0)):
                 run.renew()
                 events = run.events_after(position, HEARTBEAT_S)
                 position += len(events)
-                if not self._studio.status.state.ready:
-                    view.value = view.value | {"state": "loading", "message": self._studio.status.state.message}
-                yield view.take(events), gr.skip(), seed
-                seed = gr.skip()
-            self._latest[tab] = run, view
-            yield view.value, recent.newest(self._studio.settings.outputs, run.owner), gr.skip()
-        finally:
-            run.cancel()
-            with self._lock:
-                self._running[tab].remove(run)
-                if not self._running[tab]:
-                    del self._running[tab]
+                if self._viewers.shown(tab) is not run:
+                    return
+                if not status.state.ready:
+                    view.value = view.value | {"state": "loading", "message": status.state.message}
+                yield view.take(events), SKIP, SKIP, SKIP
+        yield view.value, self._recent(owner), self._tree(run), SKIP
 
     def develop(self, request: gr.Request) -> Iterator[dict[str, Any]]:
-        """After a run, while nothing newer is painted in this tab: real decodes for its strip."""
-        tab = str(request.session_hash)
-        if tab not in self._latest:
+        """After a run, while the tab still shows it: real decodes for its strip."""
+        run = self._shown(request)
+        if run is None or not run.ended or not len(run.recording):
             return
-        run, view = self._latest[tab]
+        view = stage.View.of(run, self._visitors.admit(request))
         for value in view.developed(run, DEVELOP_S):
-            if self._running.get(tab) or self._latest.get(tab) != (run, view):
+            if self._shown(request) is not run:
                 return
             yield value
 
     def stop(self, request: gr.Request) -> None:
-        """Stop what this tab is painting."""
-        with self._lock:
-            for run in self._running.get(str(request.session_hash), []):
-                run.cancel()
+        """Stop what this tab shows."""
+        if run := self._shown(request):
+            run.cancel()
+
+    def pause(self, request: gr.Request) -> None:
+        """Put what this tab shows aside."""
+        if run := self._shown(request):
+            run.pause()
 
     def forget(self, request: gr.Request) -> None:
-        """The tab is gone: stop its runs."""
-        self.stop(request)
-        self._latest.pop(str(request.session_hash), None)
+        """The tab is gone: what only it showed is put aside when its reader closes."""
+        self._viewers.forget(str(request.session_hash))
 
-    def opened(self, request: gr.Request) -> tuple[Any, ...]:
-        """What a page shows when it opens."""
-        return recent.newest(self._studio.settings.outputs, self.owner(request)), self.footer()
+    # Runs
+
+    def open(self, request: gr.Request, event: gr.EventData) -> Shown:
+        """Show another run of this owner's."""
+        run = self._studio.runs.find(str(event._data.get("run")), self._visitors.owner(request))
+        if run is None or not run.ended:
+            return SKIP, SKIP, SKIP, SKIP
+        return self._open(request, run)
+
+    def open_file(self, request: gr.Request, path: str) -> Shown:
+        """Show a saved run."""
+        try:
+            run = self._studio.open(Path(path), self._visitors.owner(request))
+        except StudioError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        return self._open(request, run)
+
+    def _open(self, request: gr.Request, run: Run) -> Shown:
+        self._viewers.show(str(request.session_hash), run)
+        view = stage.View.of(run, self._visitors.admit(request))
+        return view.value, self._recent(run.owner), self._tree(run), SKIP
+
+    def export(self, request: gr.Request, event: gr.EventData) -> str:
+        """A file of the run that is shown: its strip in some form, its tree, or the run itself."""
+        from studio.timeline import export  # here, since it loads PyTorch
+
+        run, kind = self._shown(request), event._data.get("kind")
+        if run is None:
+            raise gr.Error("There is no run to keep yet.", print_exception=False)
+        folder = Path(tempfile.mkdtemp(prefix="stepwise-"))
+        try:
+            if kind == "run":
+                run.save(folder / f"{run.id[:8]}.stepwise")
+            elif kind == "tree":
+                export.export_tree(self._studio.runs.tree(run), folder / f"{run.id[:8]}-tree.png")
+            else:
+                export.export(run, kind, folder / f"{run.id[:8]}{export.SUFFIXES[kind]}")
+        except (StudioError, OSError, KeyError) as error:
+            raise gr.Error(f"This could not be exported: {error}", print_exception=False) from None
+        return str(next(folder.iterdir()))
+
+    def settings_of(self, request: gr.Request) -> tuple[Any, ...]:
+        """The controls as they were for the run that is shown."""
+        run = self._shown(request)
+        if run is None:
+            raise gr.Error("There is no run to take settings from yet.", print_exception=False)
+        return self._filled(dataclasses.asdict(run.request))
+
+    def differences(self, request: gr.Request, *values: Any) -> str:
+        """What a branch would change, in a few words."""
+        run = self._shown(request)
+        if run is None:
+            return ""
+        try:
+            changed = dataclasses.replace(run.request, **_changes(run, values))
+        except TypeError:
+            return ""
+        found = compare.differences(run.request, changed)
+        return escape("; ".join(each.sentence for each in found)) or "With the settings on the left as they are."
+
+    # The rest of the page
 
     def footer(self) -> str:
         """The footer now."""
-        return footer.text(self._studio.status.state, self._studio.queue_length)
+        return footer.text(self._studio.status.state, self._studio.queue_length, self._studio.runs.gauge)
 
     def on_size(self, width: float | None, height: float | None, model: str) -> str:
         """A word on the size for the chosen model."""
@@ -117,12 +213,12 @@ class Bindings:
 
     def reuse(self, request: gr.Request) -> tuple[Any, Any]:
         """Seed of the newest picture, locked."""
-        newest = pictures.recent(self._studio.settings.outputs, self.owner(request), 1)
+        newest = pictures.recent(self._studio.settings.outputs, self._visitors.owner(request), 1)
         if not newest:
             gr.Info("There is no picture yet whose seed could be used.")
-            return gr.skip(), gr.skip()
+            return SKIP, SKIP
         found = infotext.to_fields(infotext.parse(pictures.read_infotext(newest[0])))
-        return LOCKED, found.get("seed", gr.skip())
+        return LOCKED, found.get("seed", SKIP)
 
     def fill(self, path: str) -> tuple[Any, ...]:
         """The controls from a picture's infotext."""
@@ -142,12 +238,25 @@ class Bindings:
         values: dict[str, Any] = known | fields
         filled = [values[name] for name in names]
         filled[4] = gr.Dropdown(choices=schedules_of(values["sampler"]), value=values["schedule"])
-        return *filled, 1, 1, LOCKED, values["seed"]
+        return *filled, 1, values["batch_size"] if "branch" in fields else 1, LOCKED, values["seed"]
+
+    def _shown(self, request: gr.Request) -> Run | None:
+        return self._viewers.shown(str(request.session_hash))
+
+    def _recent(self, owner: str) -> list[str]:
+        return recent.newest(self._studio.settings.outputs, owner)
+
+    def _tree(self, run: Run) -> dict[str, Any]:
+        return tree.value(self._studio, run.owner, run)
+
+    def _failed(self, request: gr.Request, error: StudioError) -> Shown:
+        view = stage.IDLE | {"state": "failed", "message": str(error), "session": self._visitors.admit(request)}
+        return view, SKIP, SKIP, SKIP
 
 
 def _requests(values: tuple[Any, ...]) -> tuple[GenerationRequest, int, bool]:
     """Request, batch count and whether the seed is locked, of the controls' values."""
-    given = dict(zip((field.name for field in dataclasses.fields(Controls)), values, strict=True))
+    given = _given(values)
     locked = given.pop("seed_mode") != RANDOM
     count = int(given.pop("batch_count") or 1)
     if not locked or given["seed"] is None:
@@ -155,55 +264,18 @@ def _requests(values: tuple[Any, ...]) -> tuple[GenerationRequest, int, bool]:
     return GenerationRequest(**given), min(max(count, 1), 16), locked
 
 
-def bind(
-    made: Bindings, controls: Controls, actions: Actions, shown: Any, strip: Any, foot: Any, page: gr.Blocks
-) -> None:
-    """Tie the widgets to the handlers."""
-    results = [shown, strip, controls.seed]
-    painted = actions.paint.click(
-        made.paint, controls.inputs(), results, concurrency_limit=None, trigger_mode="once", **PRIVATE
-    )
-    painted.then(made.develop, outputs=shown, concurrency_limit=None, **PRIVATE)
-    shown.stop(made.stop, queue=False, **PRIVATE)
-    actions.surprise.click(surprise, outputs=controls.prompt, queue=False, **PRIVATE)
-    for example in actions.examples:
-        example.click(None, example, controls.prompt, js="(text) => text", **PRIVATE)
-    actions.reuse.click(made.reuse, outputs=[controls.seed_mode, controls.seed], queue=False, **PRIVATE)
-    actions.open_picture.upload(made.fill, actions.open_picture, controls.inputs(), queue=False, **PRIVATE)
-    controls.sampler.input(_schedules, [controls.sampler, controls.schedule], controls.schedule, queue=False, **PRIVATE)
-    _advise(made, controls, actions)
-    page.load(made.opened, outputs=[strip, foot], queue=False, **PRIVATE)
-    gr.Timer(footer.EVERY_S).tick(made.footer, outputs=foot, queue=False, **PRIVATE)
-    page.unload(made.forget)
+def _whole(text: str, name: str) -> int:
+    if not text.strip().isdecimal() or len(text) > 12:
+        label = {"remaining": "Steps to come", "noise_seed": "Noise seed"}[name]
+        raise gr.Error(f"{label} is a whole number, or empty to leave it as it is.", print_exception=False)
+    return int(text)
 
 
-def _schedules(sampler: str, schedule: str) -> Any:
-    offered = schedules_of(sampler)
-    return gr.Dropdown(choices=offered, value=schedule if schedule in offered else AUTOMATIC)
+def _changes(run: Run, values: tuple[Any, ...]) -> dict[str, Any]:
+    """What the controls' values would change in a branch of a run."""
+    given = _given(values)
+    return {name: given[name] for name in BRANCHABLE if given[name] != getattr(run.request, name)}
 
 
-def _advise(made: Bindings, controls: Controls, actions: Actions) -> None:
-    gr.on(
-        [controls.steps.change, controls.sampler.change],
-        lambda steps, sampler: advice.on_steps(steps or 0, sampler),
-        [controls.steps, controls.sampler],
-        actions.steps_note,
-        queue=False,
-        **PRIVATE,
-    )
-    gr.on(
-        [controls.cfg_scale.change, controls.sampler.change],
-        lambda cfg, sampler: advice.on_cfg(cfg or 0, sampler),
-        [controls.cfg_scale, controls.sampler],
-        actions.cfg_note,
-        queue=False,
-        **PRIVATE,
-    )
-    gr.on(
-        [controls.width.change, controls.height.change, controls.model.change],
-        made.on_size,
-        [controls.width, controls.height, controls.model],
-        actions.size_note,
-        queue=False,
-        **PRIVATE,
-    )
+def _given(values: tuple[Any, ...]) -> dict[str, Any]:
+    return dict(zip((field.name for field in dataclasses.fields(Controls)), values, strict=True))

@@ -47,6 +47,7 @@ class Actions:
     examples: tuple[Any, ...]
     reuse: Any
     open_picture: Any
+    open_run: Any
     steps_note: Any
     cfg_note: Any
     size_note: Any
@@ -87,9 +88,9 @@ def build(models: list[str]) -> tuple[Controls, Actions]:
     with gr.Row(elem_classes="sw-seed"):
         seed = gr.Number(7, show_label=False, label="Seed number", precision=0, elem_id="seed", min_width=100)
         reuse = gr.Button("Reuse last", size="md", min_width=90, elem_id="reuse")
-    open_picture = gr.UploadButton(
-        "Settings from a PNG", file_types=[".png"], size="md", elem_id="open-picture", variant="secondary"
-    )
+    with gr.Row():
+        open_picture = gr.UploadButton("Settings from PNG", file_types=[".png"], size="md", elem_id="open-picture")
+        open_run = gr.UploadButton("Open a run", file_types=[".stepwise"], size="md", elem_id="open-run")
     controls = Controls(
         prompt,
         negative,
@@ -105,4 +106,4 @@ def build(models: list[str]) -> tuple[Controls, Actions]:
         seed_mode,
         seed,
     )
-    return controls, Actions(paint, surprise, examples, reuse, open_picture, steps_note, cfg_note, size_note)
+    return controls, Actions(paint, surprise, examples, reuse, open_picture, open_run, steps_note, cfg_note, size_note)

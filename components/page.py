@@ -6,9 +6,12 @@ from typing import Any
 
 import gradio as gr
 
-from components import controls, footer, recent, stage
-from components.bindings import Bindings, bind
+from components import branching, controls, footer, inspector, recent, stage, tree
+from components.bindings import Bindings
+from components.looking import Looking
 from components.theme import theme, variables
+from components.visitors import SCRIPT, Visitors
+from components.wiring import Parts, bind
 from studio import Studio
 
 HEADER = """
@@ -37,17 +40,24 @@ DAY_S = 86_400
 
 def build(studio: Studio) -> gr.Blocks:
     """The page over a studio."""
-    made = Bindings(studio)
+    visitors = Visitors(studio.settings.public)
+    functions = Looking(studio, visitors).functions()
     with gr.Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
         gr.HTML(HEADER, js_on_load=HEADER_SCRIPT, padding=False)
         with gr.Row(elem_id="studio", equal_height=False):
             with gr.Column(elem_id="left", min_width=0):
                 widgets, actions = controls.build(studio.library.names)
             with gr.Column(elem_id="middle", min_width=0):
-                shown = stage.build()
-                strip = recent.build()
-        foot = footer.build()
-        bind(made, widgets, actions, shown, strip, foot, page)
+                shown = stage.build(functions)
+                with gr.Row(elem_id="below", equal_height=False):
+                    grown = tree.build()
+                    strip = recent.build()
+            with gr.Column(elem_id="right", min_width=0):
+                inspector.build()
+                panel = branching.build()
+        download = gr.DownloadButton("Download", elem_id="download", visible="hidden")
+        parts = Parts(shown, strip, grown, footer.build(), download)
+        bind(Bindings(studio, visitors), widgets, actions, panel, parts, page)
     return page
 
 
@@ -72,5 +82,6 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
         css=variables(),
         css_paths=[stage.ASSETS / "page.css"],
         js=THEME_SCRIPT,
+        head=SCRIPT,
         **options,
     )

@@ -1,31 +1,33 @@
 """The stage: the picture as it becomes, the line that says where it is, the strip of its steps.
 
 The component's value is the whole view as JSON; ``assets/page/stage.js`` draws it and keeps
-what is only looking: which step is shown, whether the strip plays.
+what is only looking: which step is shown and how, whether the strip plays, what it is compared with.
 """
 
 from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from studio import prompt_schedule
 from studio.contact_sheet import grid
-from studio.events import Cancelled, Event, Failed, Finished, Produced, Queued, Started, Step
+from studio.events import Cancelled, Event, Failed, Finished, Paused, Produced, Queued, Started, Step
 from studio.request import GenerationRequest
 from studio.run import Run
 
 ASSETS = Path(__file__).parent.parent / "assets" / "page"
 DEVELOPED_AT_ONCE = 4
-IDLE: dict[str, Any] = {"run": "", "state": "idle", "message": "", "steps": [], "total": 0, "pictures": []}
+IDLE: dict[str, Any] = {"run": "", "state": "idle", "message": "", "steps": [], "total": 0, "kept": 0, "session": ""}
+ENDED = {Finished: "finished", Failed: "failed", Cancelled: "stopped", Paused: "paused"}
 
 
-def build() -> Any:
-    """The component, in the layout that is open."""
+def build(functions: list[Callable[..., Any]]) -> Any:
+    """The component, in the layout that is open; its script can call ``functions``."""
     return gr.HTML(
         IDLE,
         html_template=(ASSETS / "stage.html").read_text(encoding="utf-8"),
@@ -33,6 +35,7 @@ def build() -> Any:
         apply_default_css=False,
         elem_id="stage",
         padding=False,
+        server_functions=functions,
     )
 
 
@@ -44,15 +47,33 @@ def data_uri(jpeg: bytes) -> str:
 class View:
     """Turns a run's events into the stage's value, one after another."""
 
-    def __init__(self, request: GenerationRequest) -> None:
+    def __init__(self, request: GenerationRequest, session: str = "") -> None:
         columns, rows = grid(request.batch_size)
+        self._words = _words(request)
+        self._request = request
         self.value: dict[str, Any] = IDLE | {
             "state": "queued",
             "message": "waiting for its turn",
+            "session": session,
             "steps": [],
-            "pictures": [],
             "ratio": request.width * columns / (request.height * rows),
         }
+
+    @classmethod
+    def of(cls, run: Run, session: str = "") -> View:
+        """The view of a run that has ended, from its kept steps."""
+        view = cls(run.request, session)
+        steps = [view.entry(at, step.sigma, step.draft) for at, step in enumerate(run.steps)]
+        end = run.last_event
+        view.value |= {
+            "run": run.id,
+            "steps": steps,
+            "total": max(run.evaluations, len(steps)),
+            "kept": run.kept,
+            "left": 0,
+            **(view._change(end) if end is not None else {}),
+        }
+        return view
 
     def take(self, events: Iterable[Event]) -> dict[str, Any]:
         """The view after these events."""
@@ -64,38 +85,59 @@ class View:
         """Views in which the previews of a run that has ended give way to real decodes, the
         last step first, while the budget lasts."""
         began = time.monotonic()
-        shown = list(enumerate(run.steps[: len(self.value["steps"])]))
-        for index, step in reversed(shown):
+        steps = run.steps[: len(self.value["steps"])]
+        for index in reversed(range(len(steps))):
             if time.monotonic() - began > budget_s:
                 return
             entries = list(self.value["steps"])
-            entries[index] = entries[index] | {"src": data_uri(step.preview)}
+            entries[index] = entries[index] | {"src": data_uri(steps[index].preview), "full": True}
             self.value = self.value | {"steps": entries}
             if index % DEVELOPED_AT_ONCE == 0 or index == len(entries) - 1:
                 yield self.value
+
+    def entry(self, index: int, sigma: float, preview: bytes | None) -> dict[str, Any]:
+        """One step of the strip."""
+        entry: dict[str, Any] = {"sigma": round(sigma, 4), "src": data_uri(preview) if preview else ""}
+        if self._words:
+            entry["words"] = self._words[min(index, len(self._words) - 1)]
+        return entry
 
     def _change(self, event: Event) -> dict[str, Any]:
         match event:
             case Queued(ahead=ahead):
                 return {"message": f"{ahead} before it in the queue" if ahead else "its turn is next"}
             case Started():
-                return {"state": "painting", "message": "", "total": event.evaluations}
+                self._words = _words(self._request, event.evaluations)
+                return {"state": "painting", "message": "", "total": event.evaluations, "kept": event.kept}
             case Step():
-                return self._step(event)
+                return {
+                    "steps": [*self.value["steps"], self.entry(event.index, event.sigma, event.preview)],
+                    "elapsed": round(event.elapsed_s, 1),
+                    "left": round(event.left_s, 1),
+                }
             case Produced():
-                return {"pictures": [*self.value["pictures"], event.seed]}
-            case Finished():
-                return {"state": "finished", "message": f"painted in {event.elapsed_s:.1f} s", "left": 0}
-            case Failed():
-                return {"state": "failed", "message": event.sentence}
-            case Cancelled():
-                return {"state": "stopped", "message": f"stopped after {event.steps_done} steps"}
-        return {}
+                return {}
+        return {"state": ENDED[type(event)], "message": _said(event), "left": 0}
 
-    def _step(self, step: Step) -> dict[str, Any]:
-        entry = {"sigma": round(step.sigma, 3), "src": data_uri(step.preview) if step.preview else ""}
-        return {
-            "steps": [*self.value["steps"], entry],
-            "elapsed": round(step.elapsed_s, 1),
-            "left": round(step.left_s, 1),
-        }
+
+def _said(end: Event) -> str:
+    """The sentence on how a run ended."""
+    match end:
+        case Finished(elapsed_s=seconds):
+            return f"painted in {seconds:.1f} s" if seconds else "opened from its file"
+        case Failed(sentence=sentence):
+            return sentence
+        case Paused(steps_done=done):
+            return f"paused after step {done}: change what you like, then go on"
+        case Cancelled(steps_done=done):
+            return f"stopped after {done} steps"
+    return ""
+
+
+def _words(request: GenerationRequest, evaluations: int = 0) -> tuple[str, ...]:
+    """The prompt in force at each recorded step, if it is scheduled."""
+    if not prompt_schedule.is_scheduled(request.prompt):
+        return ()
+    words = prompt_schedule.words(request.prompt, request.steps)
+    each = max(1, round(evaluations / request.steps)) if evaluations else 1
+    return tuple(text for text in words for _ in range(each))

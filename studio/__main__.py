@@ -1,4 +1,4 @@
-"""The command line: ``python -m studio generate "a fox in the snow" --out fox.png``."""
+"""The command line: ``generate``, ``branch`` and ``export``, for painting without the page."""
 
 from __future__ import annotations
 
@@ -6,38 +6,102 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from studio import GenerationRequest, Settings, Studio
+from studio import GenerationRequest, Run, Settings, Studio
 from studio.errors import StudioError
 from studio.events import Cancelled, Failed, Step
 from studio.presets import SCHEDULES, known_as
-from studio.run import Run
+
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(GenerationRequest)}
+NUMBERS = (("steps", int), ("cfg_scale", float), ("width", int), ("height", int), ("seed", int))
+KINDS = ("gif", "webp", "mp4", "sheet", "zip", "tree")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m studio", description="Paint without the page.")
     commands = parser.add_subparsers(dest="command", required=True)
-    generate = commands.add_parser("generate", help="paint a prompt into a PNG file")
-    add, defaults = generate.add_argument, {field.name: field.default for field in fields(GenerationRequest)}
-    add("prompt")
-    add("--out", type=Path, default=Path("picture.png"), help="file to write (default: %(default)s)")
-    add("--frames", type=Path, help="folder for a JPEG of every step's predicted clean image")
-    add("--sampler", default=defaults["sampler"], help="label or alias, such as 'Euler a' or k_euler_a")
-    add("--schedule", default=None, choices=SCHEDULES)
-    for name, kind in (("steps", int), ("cfg_scale", float), ("width", int), ("height", int), ("seed", int)):
-        add(f"--{name.replace('_', '-')}", type=kind, default=defaults[name])
-    add("--negative-prompt", default="")
-    add("--model", default=defaults["model"])
-    add("--models", type=Path, help="folder of diffusers models")
+    _add_generate(commands.add_parser("generate", help="paint a prompt into a PNG file"))
+    _add_branch(commands.add_parser("branch", help="paint on from a step of a saved run"))
+    export = commands.add_parser("export", help="make a film, a sheet or a zip of a saved run")
+    export.add_argument("run", type=Path, help="file that --save wrote")
+    export.add_argument("--kind", choices=KINDS, default="mp4")
+    export.add_argument("--out", type=Path, required=True, help="file to write")
+    export.add_argument("--models", type=Path, help="folder of diffusers models")
     return parser
 
 
-def _show(run: Run, frames: Path | None) -> None:
-    """Progress on the terminal; frames into their folder."""
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("prompt")
+    add("--negative-prompt", default="")
+    add("--sampler", default=DEFAULTS["sampler"], help="label or alias, such as 'Euler a' or k_euler_a")
+    add("--schedule", default=None, choices=SCHEDULES)
+    for name, kind in NUMBERS:
+        add(f"--{name.replace('_', '-')}", type=kind, default=DEFAULTS[name])
+    add("--model", default=DEFAULTS["model"])
+    _add_outputs(parser)
+
+
+def _add_branch(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("run", type=Path, help="file that --save wrote")
+    add("--at", type=int, required=True, help="how many of its steps to keep")
+    add("--remaining", type=int, help="how many steps are to come (default: as before)")
+    add("--noise-seed", type=int, help="seed of the noise to come (default: the old noise goes on)")
+    add("--prompt")
+    add("--negative-prompt")
+    add("--sampler")
+    add("--schedule", choices=SCHEDULES)
+    add("--cfg-scale", type=float)
+    _add_outputs(parser)
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--out", type=Path, default=Path("picture.png"), help="file to write (default: %(default)s)")
+    add("--frames", type=Path, help="folder for a JPEG of every step's predicted clean image")
+    add("--save", type=Path, help="file for the whole run, to branch or export later")
+    add("--models", type=Path, help="folder of diffusers models")
+
+
+def _generate(studio: Studio, given: argparse.Namespace) -> Run:
+    sampler, schedule = known_as(given.sampler)
+    values = {name: getattr(given, name) for name in ("prompt", "negative_prompt", "model")}
+    values |= {name: getattr(given, name) for name, _ in NUMBERS}
+    request = GenerationRequest(sampler=sampler, schedule=given.schedule or schedule or "Automatic", **values)
+    return _painted(studio.submit(request), given)
+
+
+def _branch(studio: Studio, given: argparse.Namespace) -> Run:
+    changes = {
+        name: getattr(given, name)
+        for name in ("prompt", "negative_prompt", "schedule", "cfg_scale", "remaining", "noise_seed")
+        if getattr(given, name) is not None
+    }
+    if given.sampler:
+        changes["sampler"], schedule = known_as(given.sampler)
+        changes |= {"schedule": schedule} if schedule and not given.schedule else {}
+    return _painted(studio.branch(studio.open(given.run), given.at, **changes), given)
+
+
+def _export(studio: Studio, given: argparse.Namespace) -> None:
+    from studio.timeline import export  # here, since it loads PyTorch
+
+    run = studio.open(given.run)
+    if given.kind == "tree":
+        export.export_tree([run], given.out)
+    else:
+        export.export(run, given.kind, given.out)
+
+
+def _painted(run: Run, given: argparse.Namespace) -> Run:
+    """Progress on the terminal, then the files asked for."""
     with tqdm(total=run.request.steps, unit="step", file=sys.stderr) as bar:
         for event in run:
             if isinstance(event, Step):
@@ -48,37 +112,33 @@ def _show(run: Run, frames: Path | None) -> None:
                 raise StudioError(event.sentence)
             if isinstance(event, Cancelled):
                 raise StudioError("The run was stopped.")
-    if frames is not None:
-        frames.mkdir(parents=True, exist_ok=True)
+    if given.frames is not None:
+        given.frames.mkdir(parents=True, exist_ok=True)
         for number, step in enumerate(run.steps, 1):
-            (frames / f"{number:03d}.jpg").write_bytes(step.preview)
+            (given.frames / f"{number:03d}.jpg").write_bytes(step.preview)
+    if given.save is not None:
+        run.save(given.save)
+    shutil.copyfile(run.result.paths[0], given.out)
+    return run
+
+
+COMMANDS: dict[str, Callable[[Studio, argparse.Namespace], object]] = {
+    "generate": _generate,
+    "branch": _branch,
+    "export": _export,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status is 1 with a sentence on stderr if it could not."""
     given = _parser().parse_args(arguments)
-    sampler, schedule = known_as(given.sampler)
-    request = GenerationRequest(
-        prompt=given.prompt,
-        negative_prompt=given.negative_prompt,
-        model=given.model,
-        sampler=sampler,
-        schedule=given.schedule or schedule or "Automatic",
-        steps=given.steps,
-        cfg_scale=given.cfg_scale,
-        width=given.width,
-        height=given.height,
-        seed=given.seed,
-    )
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
             Studio(Settings(outputs=Path(folder), models=given.models)) as studio,
         ):
-            run = studio.submit(request)
-            _show(run, given.frames)
-            shutil.copyfile(run.result.paths[0], given.out)
-    except StudioError as error:
+            COMMANDS[given.command](studio, given)
+    except (StudioError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print(given.out)

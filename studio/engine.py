@@ -287,7 +287,9 @@ class Engine:
         run, model = active.run, active.painting.model
         assert active.painting.latents is not None
         try:
-            made = preview.to_pictures(model.decode(active.painting.latents))
+            decoded = model.decode(active.painting.latents)
+            made = preview.to_pictures(decoded)
+            run.thumbnail = preview.jpeg(decoded, preview.THUMBNAIL)
             for index, (picture, seed) in enumerate(zip(made, run.request.seeds, strict=True)):
                 text = infotext.of_request(run.request, seed, model.fingerprint)
                 path = pictures.save(picture, text, self._settings.outputs, run.owner, f"{run.id}-{seed}")

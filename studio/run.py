@@ -61,10 +61,12 @@ class Run:
         """Where its solver took over from another; known once it is painted."""
         self.fingerprint = ""
         """Which weights painted it; known once it is painted."""
+        self.thumbnail = b""
+        """A small JPEG of what it made; empty before its end."""
         self.evaluations = 0
         """How many steps it will have in all; known once it is painted."""
         self.cancel_asked = self.pause_asked = False
-        self._lease_s = lease_s
+        self._lease_s, self._left = lease_s, False
         self._renewed = time.monotonic()
         self._events: list[Event] = []
         self._changed = threading.Condition()
@@ -122,10 +124,14 @@ class Run:
         """Say that somebody still looks. A run with a lease is stopped when nobody does."""
         self._renewed = time.monotonic()
 
+    def leave(self) -> None:
+        """Say that nobody looks any more: it is put aside within a step, as after its lease."""
+        self._left = True
+
     @property
     def abandoned(self) -> bool:
-        """Whether the run had a lease and nobody renewed it in time."""
-        return self._lease_s is not None and time.monotonic() - self._renewed > self._lease_s
+        """Whether whoever looked has left, or did not renew the lease in time."""
+        return self._left or (self._lease_s is not None and time.monotonic() - self._renewed > self._lease_s)
 
     @property
     def unwanted(self) -> bool:

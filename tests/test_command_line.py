@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from studio import GenerationRequest
 from studio.__main__ import main
 from studio.gallery import infotext, pictures
 
@@ -23,3 +24,25 @@ def test_generate_writes_a_picture_and_its_frames(tmp_path: Path) -> None:
 def test_a_refused_request_is_a_sentence_and_an_exit_status(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["generate", "a fox", "--steps", "0", "--out", str(tmp_path / "fox.png")]) == 1
     assert "Steps must be from 1 to 150" in capsys.readouterr().err
+
+
+def test_a_saved_run_is_branched_and_exported(tmp_path: Path) -> None:
+    saved, again, out, film = (tmp_path / name for name in ("cat.stepwise", "dog.stepwise", "dog.png", "dog.gif"))
+    asked = ["generate", "a cat on a street", "--steps", "6", "--seed", "5", "--out", str(tmp_path / "cat.png")]
+    assert main([*asked, "--save", str(saved)]) == 0
+    changed = ["--at", "3", "--prompt", "a dog on a street", "--sampler", "Euler Karras", "--remaining", "4"]
+    assert main(["branch", str(saved), *changed, "--save", str(again), "--out", str(out)]) == 0
+    found = infotext.parse(pictures.read_infotext(out))
+    assert found["Branched at"] == "3"
+    request = GenerationRequest.from_json(found["Stepwise"])
+    changes = (request.prompt, request.sampler, request.schedule, request.steps)
+    assert changes == ("a dog on a street", "Euler", "Karras", 7)
+    assert main(["export", str(again), "--kind", "gif", "--out", str(film)]) == 0
+    assert getattr(Image.open(film), "n_frames", 1) == 7
+
+
+def test_a_file_that_is_no_run_is_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.stepwise"
+    broken.write_bytes(b"no run")
+    assert main(["export", str(broken), "--out", str(tmp_path / "film.mp4")]) == 1
+    assert "no Stepwise run" in capsys.readouterr().err

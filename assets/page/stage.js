@@ -1,32 +1,76 @@
-// Draws the stage's value; keeps which step is looked at. `element`, `props`, `trigger` and
-// `watch` come from gr.HTML.
+// Draws the stage's value and keeps what is only looking: which step, in which view, compared
+// with what. `element`, `props`, `trigger`, `watch` and `server` come from gr.HTML. Other parts
+// of the page reach it as `window.stepwise` and hear of it by the event "stepwise:look".
 const find = (name) => element.querySelector(`.sw-${name}`);
-const section = find("stage"), picture = element.querySelector("figure"), image = element.querySelector("img");
-const strip = find("strip"), bar = element.querySelector("progress"), play = find("play"), stop = find("stop");
-const PLAY_MS = 120;
-let run = null, chosen = null, playing = null;
+const section = find("stage"), figure = find("picture"), image = find("main"), other = find("other");
+const strip = find("strip"), scrub = find("scrub"), play = find("play"), slide = find("slide");
+const BUSY = ["painting", "queued", "loading"], VIEWS = ["x0", "xt", "change"], MOST_KEPT = 600;
+const WAITING = { queued: "Waiting", loading: "Loading" };
+let run = null, chosen = null, playing = null, mode = "x0", asking = false, versus = null, told = "";
+const kept = new Map(); // pictures that were asked for, by run, step and view
 
 const view = () => props.value || { steps: [], state: "idle" };
 const steps = () => view().steps;
 const shown = () => (chosen === null ? steps().length - 1 : chosen);
+const busy = () => BUSY.includes(view().state);
+const key = (index, what) => `${run}/${index}/${what}`;
+
+// ---- pictures
+
+function source(index) {
+  const got = kept.get(key(index, mode));
+  return got !== undefined ? got : mode === "x0" && steps()[index] ? steps()[index].src : null;
+}
+
+// Ask for the picture that is looked at, one at a time; when none is missing, for its neighbours.
+async function fetchPictures() {
+  if (asking || (busy() && chosen === null && mode === "x0")) return;
+  const index = shown(), near = busy() ? [index] : [index, index + 1, index - 1, index + 2, index - 2];
+  const missing = near.find((at) => steps()[at] && !(mode === "x0" && steps()[at].full) && !kept.has(key(at, mode)));
+  if (missing === undefined) return;
+  const name = key(missing, mode);
+  asking = true;
+  try {
+    const source = await window.stepwise.ask("look", { index: missing, view: mode });
+    if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+    kept.set(name, source);
+  } catch { kept.set(name, ""); }
+  asking = false;
+  show();
+}
+
+// ---- drawing
+
+const sigma = (value) => (value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toPrecision(2));
 
 function show() {
-  const { state, total, elapsed, left } = view(), count = steps().length, index = shown();
-  const step = steps()[index], source = step && step.src;
-  if (source && image.getAttribute("src") !== source) image.src = source;
+  const { state, total, elapsed, left, message } = view(), count = steps().length, index = shown();
+  const step = steps()[index], picture = step && source(index);
+  if (picture && image.getAttribute("src") !== picture) image.src = picture;
   image.hidden = !image.getAttribute("src");
-  image.alt = step ? `Predicted clean image at step ${index + 1} of ${total}` : "";
-  const busy = state === "painting" || state === "queued" || state === "loading";
+  image.alt = step ? `${{ x0: "Predicted picture", xt: "Noisy picture", change: "Change" }[mode]} at step ${index + 1} of ${total}` : "";
   section.dataset.state = state;
-  section.setAttribute("aria-busy", busy);
-  find("step").textContent = step ? `Step ${index + 1} of ${total}` : { queued: "Waiting", loading: "Loading" }[state] || "Ready";
-  find("sigma").textContent = step ? `σ ${step.sigma < 1 ? step.sigma.toFixed(3) : step.sigma.toFixed(2)}` : "";
-  bar.value = total ? (chosen === null ? count : index + 1) / total : 0;
+  section.dataset.view = mode;
+  section.setAttribute("aria-busy", busy());
+  find("step").textContent = step ? `Step ${index + 1} of ${total}` : WAITING[state] || "Ready";
+  find("sigma").textContent = step ? `σ ${sigma(step.sigma)}` : "";
   find("time").textContent = state === "painting" && step ? `${elapsed.toFixed(1)} s, ${left.toFixed(1)} s left` : "";
-  find("message").textContent = view().message || "";
-  stop.disabled = !busy;
-  play.disabled = count < 2 || busy;
+  find("message").textContent = state === "painting" ? "" : message || "";
+  find("words").textContent = step && step.words ? step.words : "";
+  find("words").hidden = !(step && step.words);
+  find("stop").disabled = find("pause").disabled = !busy();
+  find("go").hidden = find("pause").hidden = false;
+  find(["paused", "stopped"].includes(state) && count ? "pause" : "go").hidden = true;
+  play.disabled = count < 2 || busy();
+  scrub.max = Math.max(total, 1);
+  scrub.disabled = !count;
+  scrub.value = index + 1;
+  scrub.style.setProperty("--done", `${total > 1 ? (100 * index) / (total - 1) : 0}%`);
+  scrub.setAttribute("aria-valuetext", step ? `step ${index + 1}, sigma ${sigma(step.sigma)}` : "none");
   mark(index);
+  if (versus) showOther(step);
+  tell(index);
+  fetchPictures();
 }
 
 function fill() {
@@ -35,18 +79,24 @@ function fill() {
   while (strip.children.length < total) {
     const item = document.createElement("li");
     item.setAttribute("role", "option");
-    item.append(document.createElement("img"), document.createElement("span"));
+    item.append(document.createElement("img"), document.createElement("span"), document.createElement("b"));
     item.firstChild.alt = "";
     item.dataset.index = strip.children.length;
     strip.append(item);
   }
   steps().forEach((step, index) => {
-    const item = strip.children[index], [thumb, label] = item.children;
-    if (item.dataset.done === step.src + run) return;
-    item.dataset.done = step.src + run;
+    const item = strip.children[index], [thumb, label, words] = item.children;
+    if (item.done === step.src && item.of === run) return;
+    item.done = step.src;
+    item.of = run;
+    item.classList.toggle("sw-shared", index < view().kept);
+    item.classList.toggle("sw-leaves", index > 0 && index === view().kept);
     if (step.src) thumb.src = step.src;
-    label.textContent = step.sigma >= 10 ? step.sigma.toFixed(0) : step.sigma.toPrecision(2);
-    item.setAttribute("aria-label", `Step ${index + 1}, sigma ${step.sigma}`);
+    label.textContent = sigma(step.sigma);
+    const changed = step.words && index && step.words !== steps()[index - 1].words;
+    words.textContent = changed ? "words" : "";
+    item.title = step.words || "";
+    item.setAttribute("aria-label", `Step ${index + 1}, sigma ${step.sigma}${step.words ? `, words: ${step.words}` : ""}`);
   });
 }
 
@@ -60,6 +110,18 @@ function mark(index) {
   if (item.left < box.left || item.right > box.right) strip.scrollLeft += item.left - box.left - box.width / 2;
 }
 
+// The rest of the page hears which step is looked at; the branch panel once for each run and end.
+function tell(index) {
+  const { state, total, kept } = view(), now = `${run}/${index}/${state}`;
+  if (now === told) return;
+  if (told.split("/")[0] !== run || (told.split("/")[2] !== state && !busy())) trigger("turned");
+  told = now;
+  const detail = { run, index, total, kept, state, count: steps().length, busy: busy(), ratio: view().ratio };
+  document.dispatchEvent(new CustomEvent("stepwise:look", { detail }));
+}
+
+// ---- looking
+
 function look(index) {
   const last = steps().length - 1;
   if (last < 0) return;
@@ -68,30 +130,84 @@ function look(index) {
   show();
 }
 
-function pause() {
+function choose(what) {
+  mode = what;
+  for (const button of find("views").children) {
+    button.setAttribute("aria-checked", button.dataset.view === mode);
+    button.tabIndex = button.dataset.view === mode ? 0 : -1;
+  }
+  show();
+}
+
+function rest() {
   clearInterval(playing);
   playing = null;
   play.textContent = "Play";
 }
 
 function start() {
-  pause();
-  let next = 0;
-  play.textContent = "Pause";
+  rest();
+  let next = shown() >= steps().length - 1 ? 0 : shown();
+  play.textContent = "Rest";
   playing = setInterval(() => {
     look(next++);
-    if (next >= steps().length) pause();
-  }, PLAY_MS);
+    if (next >= steps().length) rest();
+  }, 1000 / find("speed").value);
 }
+
+// ---- comparing with another run, kept in step by sigma
+
+async function compare(otherRun) {
+  const found = await window.stepwise.ask("versus", { other: otherRun });
+  if (!found.steps) return;
+  versus = found;
+  find("names").textContent = `left: ${found.names[0]}  ·  right: ${found.names[1]}${found.differences.length ? `  (${found.differences.join("; ")})` : ""}`;
+  find("versus").hidden = false;
+  show();
+}
+
+function nearest(list, wanted) {
+  const far = (step) => Math.abs(Math.log(Math.max(step.sigma, 1e-6)) - Math.log(Math.max(wanted, 1e-6)));
+  return list.reduce((best, step, index) => (far(step) < far(list[best]) ? index : best), 0);
+}
+
+function showOther(step) {
+  const list = versus.steps[1];
+  if (!step || !list.length) return;
+  const source = list[shown() === steps().length - 1 ? list.length - 1 : nearest(list, step.sigma)].src;
+  if (source && other.getAttribute("src") !== source) other.src = source;
+  const beside = find("beside").getAttribute("aria-pressed") === "true";
+  other.hidden = false;
+  slide.hidden = beside;
+  figure.classList.toggle("sw-two", beside);
+  other.style.clipPath = beside ? "" : `inset(0 0 0 ${slide.value}%)`;
+  figure.style.setProperty("--slide", `${slide.value}%`);
+}
+
+function stopComparing() {
+  versus = null;
+  other.hidden = slide.hidden = find("versus").hidden = true;
+  figure.classList.remove("sw-two");
+}
+
+// ---- the outside
+
+window.stepwise = {
+  ask: (name, asked) => server[name]({ session: view().session, run, ...asked }),
+  chosen: () => shown() + 1,
+  compare,
+};
 
 function update() {
   const value = view();
   if (value.run !== run) {
     run = value.run;
     chosen = null;
-    pause();
+    rest();
+    stopComparing();
     strip.replaceChildren();
-    if (value.ratio) picture.style.setProperty("--ratio", value.ratio);
+    if (!steps().length) image.removeAttribute("src");
+    if (value.ratio) figure.style.setProperty("--ratio", value.ratio);
   }
   fill();
   show();
@@ -99,26 +215,52 @@ function update() {
 
 strip.addEventListener("click", (event) => {
   const item = event.target.closest("li");
-  if (item) { pause(); look(Number(item.dataset.index)); }
+  if (item) { rest(); look(Number(item.dataset.index)); }
 });
-play.addEventListener("click", () => (playing ? pause() : start()));
-stop.addEventListener("click", () => trigger("stop"));
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, [contenteditable], [role=listbox]:not(.sw-strip)");
-  if (event.key === "Escape" && !stop.disabled) trigger("stop");
-  else if ((event.ctrlKey || event.metaKey) && event.key === "Enter") document.querySelector("#paint").click();
-  else if (typing) return;
-  else if (event.key === "ArrowLeft") { pause(); look(shown() - 1); event.preventDefault(); }
-  else if (event.key === "ArrowRight") { pause(); look(shown() + 1); event.preventDefault(); }
-  else if (event.key === " " && !event.target.closest("button, a")) { playing ? pause() : start(); event.preventDefault(); }
+scrub.addEventListener("input", () => { rest(); look(Number(scrub.value) - 1); });
+slide.addEventListener("input", () => showOther(steps()[shown()]));
+play.addEventListener("click", () => (playing ? rest() : start()));
+find("stop").addEventListener("click", () => trigger("stop"));
+find("pause").addEventListener("click", () => trigger("pause"));
+find("go").addEventListener("click", () => trigger("go_on"));
+find("close").addEventListener("click", stopComparing);
+find("beside").addEventListener("click", (event) => {
+  const button = event.currentTarget;
+  button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
+  showOther(steps()[shown()]);
+});
+find("views").addEventListener("click", (event) => event.target.dataset.view && choose(event.target.dataset.view));
+find("views").addEventListener("keydown", (event) => {
+  const turn = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!turn) return;
+  choose(VIEWS[(VIEWS.indexOf(mode) + turn + VIEWS.length) % VIEWS.length]);
+  find("views").querySelector('[aria-checked="true"]').focus();
+  event.preventDefault();
+  event.stopPropagation();
 });
 
-// A PNG dropped anywhere goes through the upload button, and so through its checks.
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input:not(.sw-scrub), textarea, select, [contenteditable], [role=listbox]:not(.sw-strip)");
+  if (event.key === "Escape" && versus) stopComparing();
+  else if (event.key === "Escape" && busy()) trigger("stop");
+  else if ((event.ctrlKey || event.metaKey) && event.key === "Enter") document.querySelector("#paint").click();
+  else if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  else if (event.key === "ArrowLeft") { rest(); look(shown() - 1); event.preventDefault(); }
+  else if (event.key === "ArrowRight") { rest(); look(shown() + 1); event.preventDefault(); }
+  else if (event.key === "b" || event.key === "B") document.querySelector("#branch").click();
+  else if (event.key === "p" || event.key === "P") (find("pause").hidden ? find("go") : find("pause")).click();
+  else if (["1", "2", "3"].includes(event.key)) choose(VIEWS[event.key - 1]);
+  else if (event.key === " " && !event.target.closest("button, a, summary")) { playing ? rest() : start(); event.preventDefault(); }
+});
+
+// A file dropped anywhere goes through the upload button of its kind, and so through its checks.
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   const files = event.dataTransfer && event.dataTransfer.files;
-  const input = document.querySelector('input[type=file][data-testid$="upload-button"]');
-  if (!files || !files.length || !input) return;
+  if (!files || !files.length) return;
+  const inputs = [...document.querySelectorAll('input[type=file][data-testid$="upload-button"]')];
+  const input = inputs[files[0].name.endsWith(".stepwise") ? 1 : 0];
+  if (!input) return;
   event.preventDefault();
   input.files = files;
   input.dispatchEvent(new Event("change", { bubbles: true }));

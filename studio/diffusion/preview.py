@@ -10,6 +10,7 @@ from torch import Tensor
 from studio.contact_sheet import grid
 
 LONGEST_SIDE = 512
+THUMBNAIL = 64
 QUALITY = 90
 SHARE = 0.03
 """How much of the time of denoising previews may take before none is decoded for real."""
@@ -25,13 +26,13 @@ def to_pictures(decoded: Tensor) -> list[Image.Image]:
     return [Image.fromarray(value) for value in values]
 
 
-def jpeg(decoded: Tensor) -> bytes:
-    """Pictures (N, 3, h, w) in a grid as one JPEG. Large ones are scaled down to 512 pixels on
-    their longer side; small ones, such as the linear map makes, stay small: the browser scales
+def jpeg(decoded: Tensor, longest: int = LONGEST_SIDE) -> bytes:
+    """Pictures (N, 3, h, w) in a grid as one JPEG. Large ones are scaled down to ``longest``
+    pixels on their longer side; small ones, such as the linear map makes, stay small: the browser scales
     them up smoothly, and encoding them costs next to nothing."""
     pictures = to_pictures(decoded)
     for picture in pictures:
-        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BICUBIC)
+        picture.thumbnail((longest, longest), Image.Resampling.BICUBIC)
     (width, height), (columns, rows) = pictures[0].size, grid(len(pictures))
     sheet = Image.new("RGB", (width * columns, height * rows))
     for index, picture in enumerate(pictures):

@@ -34,6 +34,9 @@ def of_request(request: GenerationRequest, seed: int, model_hash: str) -> str:
         "RNG": "CPU",
         "Version": "Stepwise",
     }
+    if request.branch is not None:
+        # The web UI has no such thing: the whole request, from which the picture can be made again.
+        pairs |= {"Branched at": request.branch.at, "Stepwise": request.to_json()}
     lines = [request.prompt]
     if request.negative_prompt:
         lines.append(f"{NEGATIVE} {request.negative_prompt}")

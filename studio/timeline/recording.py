@@ -53,6 +53,11 @@ class Recording:
             return list(self._steps)
 
     @property
+    def newest(self) -> RecordedStep | None:
+        """The last step, if it is in memory; reading it is no use of the recording."""
+        return self._steps[-1] if self._steps else None
+
+    @property
     def nbytes(self) -> int:
         """Bytes in memory: tensors that steps share counted once, and pictures."""
         if self._file is not None:

@@ -55,6 +55,12 @@ class Runs:
         with self._lock:
             return [run for run in self._runs.values() if run.owner == owner]
 
+    def forget(self, run: Run) -> None:
+        """Drop a run and its steps for good."""
+        with self._lock:
+            self._runs.pop(run.id, None)
+        run.recording.forget()
+
     def tree(self, run: Run) -> list[Run]:
         """The runs that this one is connected with by branches, oldest first, itself included."""
         with self._lock:
@@ -98,6 +104,5 @@ class Runs:
             if not idle:
                 return False
             for run in min(idle, key=lambda tree: max(run.recording.used for run in tree)):
-                run.recording.forget()
-                del self._runs[run.id]
+                self.forget(run)
             return True

@@ -67,7 +67,7 @@ def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]
         run.recording.append(step)
     run.fingerprint = str(about.get("fingerprint"))
     run.midway = _midway(about.get("midway"))
-    run.evaluations = max(int(about.get("evaluations", 0)), len(steps))
+    run.evaluations = max(_count(about.get("evaluations")), len(steps))
     _tell(run, str(about.get("end")))
     return run
 
@@ -77,6 +77,12 @@ def _request(about: dict[str, Any]) -> GenerationRequest:
         return GenerationRequest.from_json(about["request"])
     except (KeyError, ValueError, TypeError) as error:
         raise UnreadableRun(file_format.BROKEN) from error
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= file_format.MOST_STEPS:
+        raise UnreadableRun(file_format.BROKEN)
+    return value
 
 
 def _midway(values: Any) -> Midway:

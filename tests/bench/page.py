@@ -8,7 +8,7 @@ from tests.browser.chromium import launched
 
 TIMER = """
 () => new Promise((done) => {
-  const image = document.querySelector(".sw-picture img"), began = performance.now();
+  const image = document.querySelector(".sw-main"), began = performance.now();
   new MutationObserver(() => done((performance.now() - began) / 1000)).observe(image, { attributes: true });
   document.querySelector("#paint").click();
 })

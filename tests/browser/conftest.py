@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from components.page import build, launch
 from studio import Settings, Studio
+from studio.gallery.pictures import LOCAL
 from tests.browser.chromium import launched
 
 WAIT_MS = 90_000
@@ -46,7 +47,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, served: Served) -> Iterator[Page]:
-    """The page, opened in a fresh context, with the engine ready; errors in its console fail the test."""
+    """The page, opened in a fresh context, with the engine ready and no runs kept; errors in its
+    console fail the test."""
+    for run in served.studio.runs.of(LOCAL):
+        run.cancel()
+        list(run)
+        served.studio.runs.forget(run)
     context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark")
     opened = context.new_page()
     opened.set_default_timeout(WAIT_MS)

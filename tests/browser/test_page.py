@@ -17,7 +17,7 @@ WATCH_STAGE = """
 () => {
   window.seen = new Set();
   window.tops = new Set();
-  const image = document.querySelector(".sw-picture img");
+  const image = document.querySelector(".sw-main");
   new MutationObserver(() => {
     if (document.querySelector(".sw-stage").dataset.state === "painting") {
       window.seen.add(image.src);
@@ -128,14 +128,14 @@ def test_advice_stands_beside_the_control(page: Page) -> None:
     expect(page.locator(".sw-note").first).to_have_text(re.compile("20 to 50"))
 
 
-def test_a_closed_tab_stops_its_run(page: Page, served: Served) -> None:
+def test_a_closed_tab_puts_its_run_aside(page: Page, served: Served) -> None:
     assert served.studio.engine is not None
     set_number(page, "steps", 150)
     page.click("button#paint")
     page.wait_for_selector('.sw-stage[data-state="painting"]')
     run = served.studio.engine.runs[0]
     page.close()
-    assert type(list(run)[-1]).__name__ == "Cancelled"
+    assert type(list(run)[-1]).__name__ == "Paused"
 
 
 @pytest.mark.parametrize("width", [390, 768, 1440, 2560])

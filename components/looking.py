@@ -1,0 +1,115 @@
+"""What the page asks about kept steps: pictures, numbers, words. Answers are JSON.
+
+The page calls these functions directly, not through Gradio's events, so that scrubbing waits in
+no queue. Each call carries the token its page was given; what is not its owner's is not there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from components import tree
+from components.stage import View, data_uri
+from components.visitors import Visitors
+from studio import Run, Studio
+from studio.errors import StudioError
+from studio.timeline import compare
+
+Asked = dict[str, Any]
+INSIDE = ("x0", "xt", "change", "with", "without", "where")
+LONGEST_NAME, LONGEST_NOTE = 80, 2000
+
+
+class Looking:
+    """Answers over one studio."""
+
+    def __init__(self, studio: Studio, visitors: Visitors) -> None:
+        self._studio, self._visitors = studio, visitors
+
+    def functions(self) -> list[Callable[[Asked], Any]]:
+        """As plain functions, which is what Gradio takes."""
+
+        def look(asked: Asked) -> Any:
+            return self.look(asked)
+
+        def inspect(asked: Asked) -> Any:
+            return self.inspect(asked)
+
+        def words(asked: Asked) -> Any:
+            return self.words(asked)
+
+        def versus(asked: Asked) -> Any:
+            return self.versus(asked)
+
+        def rename(asked: Asked) -> Any:
+            return self.rename(asked)
+
+        return [look, inspect, words, versus, rename]
+
+    def look(self, asked: Asked) -> str:
+        """One picture of one step; empty where there is none of that kind."""
+        from studio.timeline import inspector  # here, since it loads PyTorch
+
+        run, index, view = self._run(asked), self._index(asked), str(asked.get("view"))
+        if run is None or index is None or view not in INSIDE:
+            return ""
+        picture = inspector.picture(run.steps, index, view)
+        return data_uri(picture) if picture else ""
+
+    def inspect(self, asked: Asked) -> Asked:
+        """The numbers of every step of a run."""
+        from studio.timeline import inspector  # here, since it loads PyTorch
+
+        run = self._run(asked)
+        return {"steps": [_finite(asdict(each)) for each in inspector.numbers(run.steps)] if run else []}
+
+    def words(self, asked: Asked) -> Asked:
+        """Where each word looks at a step, and what it cost to find out."""
+        from studio.diffusion.preview import jpeg  # here, since they load PyTorch
+        from studio.timeline.inspector import heat
+
+        run, index = self._run(asked), self._index(asked)
+        if run is None or index is None:
+            return {"words": [], "message": "This run is not here any more."}
+        began = time.perf_counter()
+        try:
+            maps = self._studio.words(run, index)
+        except StudioError as error:
+            return {"words": [], "message": str(error)}
+        seconds = time.perf_counter() - began
+        shown = [{"word": each.word, "src": data_uri(jpeg(heat(each.map[None, None])))} for each in maps]
+        return {"words": shown, "message": f"one model call, {seconds * 1000:.0f} ms"}
+
+    def versus(self, asked: Asked) -> Asked:
+        """Two runs' strips, and what their settings differ in."""
+        one, other = self._run(asked), self._run({**asked, "run": asked.get("other")})
+        if one is None or other is None:
+            return {}
+        differences = [each.sentence for each in compare.differences(one.request, other.request)]
+        pairs = [View.of(run).value["steps"] for run in (one, other)]
+        return {"steps": pairs, "names": [tree.title(run) for run in (one, other)], "differences": differences}
+
+    def rename(self, asked: Asked) -> Asked:
+        """Give a run a name and a note."""
+        run = self._run(asked)
+        if run is not None:
+            run.name = str(asked.get("name", ""))[:LONGEST_NAME].strip()
+            run.note = str(asked.get("note", ""))[:LONGEST_NOTE].strip()
+        return {"name": run.name, "note": run.note} if run else {}
+
+    def _run(self, asked: Asked) -> Run | None:
+        owner = self._visitors.known_as(asked.get("session")) if isinstance(asked, dict) else None
+        return self._studio.runs.find(str(asked.get("run")), owner) if owner else None
+
+    def _index(self, asked: Asked) -> int | None:
+        run, index = self._run(asked), asked.get("index")
+        known = run is not None and type(index) is int and 0 <= index < run.kept + len(run.recording)
+        return index if known else None
+
+
+def _finite(values: Asked) -> Asked:
+    """JSON has no infinity."""
+    return {name: value if value is None or abs(value) < 1e30 else None for name, value in values.items()}

@@ -1,0 +1,51 @@
+"""Which tab looks at which run. A run that nobody looks at any more is put aside."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+from studio import Run
+
+
+class Viewers:
+    """Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, Run] = {}
+        self._readers: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def reading(self, tab: str, run: Run) -> Iterator[None]:
+        """While inside, the tab shows the run. If it was the last to do so and the run has not
+        ended, it is put aside, and can go on from there."""
+        with self._lock:
+            self._shown[tab] = run
+            self._readers[run.id] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers[run.id] -= 1
+                alone = not self._readers[run.id]
+                if alone:
+                    del self._readers[run.id]
+            if alone and not run.ended:
+                run.leave()
+
+    def show(self, tab: str, run: Run) -> None:
+        """The tab turns to a run without reading its events."""
+        with self._lock:
+            self._shown[tab] = run
+
+    def shown(self, tab: str) -> Run | None:
+        """What the tab looks at."""
+        return self._shown.get(tab)
+
+    def forget(self, tab: str) -> None:
+        """The tab is gone."""
+        with self._lock:
+            self._shown.pop(tab, None)

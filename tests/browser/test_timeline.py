@@ -1,0 +1,296 @@
+"""Scrub, look inside, branch, compare and keep, as a person does it in a real browser."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from studio import Run
+from studio.gallery.pictures import LOCAL
+from tests.browser.conftest import WAIT_MS, Served
+from tests.browser.test_page import finished, set_number
+
+STEPS = 10
+
+
+def paint(page: Page, served: Served, prompt: str = "a cat on a street at night", steps: int = STEPS) -> Run:
+    """Paint, and wait until every step of the strip is decoded."""
+    page.fill("#prompt textarea", prompt)
+    set_number(page, "steps", steps)
+    page.click("button#paint")
+    finished(page)
+    expect(page.locator(".sw-strip li")).to_have_count(steps)
+    return newest(served)
+
+
+def newest(served: Served) -> Run:
+    return served.studio.runs.of(LOCAL)[-1]
+
+
+def branched(page: Page, served: Served, count: int) -> Run:
+    """Wait for the run with that number, and for its end."""
+    expect(page.locator(".sw-row")).to_have_count(count)
+    finished(page)
+    return newest(served)
+
+
+def source(page: Page) -> str:
+    return str(page.locator(".sw-main").get_attribute("src"))
+
+
+def test_scrubbing_by_key_mouse_and_slider(page: Page, served: Served) -> None:
+    paint(page, served)
+    page.focus(".sw-strip")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".sw-step")).to_have_text(f"Step {STEPS - 1} of {STEPS}")
+    page.locator(".sw-strip li").nth(2).click()
+    expect(page.locator(".sw-step")).to_have_text(f"Step 3 of {STEPS}")
+    page.focus(".sw-scrub")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".sw-step")).to_have_text(f"Step 4 of {STEPS}")
+    box = page.locator(".sw-scrub").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 4, box["y"] + box["height"] / 2)
+    expect(page.locator(".sw-step")).to_have_text(f"Step 1 of {STEPS}")
+
+
+def test_scrubbing_by_touch(browser: Browser, page: Page, served: Served) -> None:
+    paint(page, served)
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    phone = context.new_page()
+    phone.set_default_timeout(WAIT_MS)
+    phone.goto(served.url)
+    expect(phone.locator(".sw-strip li")).to_have_count(STEPS)
+    phone.locator(".sw-strip li").nth(1).tap()
+    expect(phone.locator(".sw-step")).to_have_text(f"Step 2 of {STEPS}")
+    box = phone.locator(".sw-scrub").bounding_box()
+    assert box is not None
+    phone.touchscreen.tap(box["x"] + box["width"] - 6, box["y"] + box["height"] / 2)
+    expect(phone.locator(".sw-step")).to_have_text(f"Step {STEPS} of {STEPS}")
+    context.close()
+
+
+def test_a_step_is_seen_as_picture_noise_and_change(page: Page, served: Served) -> None:
+    paint(page, served)
+    page.focus(".sw-strip")
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    seen = {source(page)}
+    for key, name in (("2", "noise"), ("3", "change")):
+        before = source(page)
+        page.keyboard.press(key)
+        expect(page.locator(".sw-views [aria-checked=true]")).to_have_text(name)
+        page.wait_for_function("(before) => document.querySelector('.sw-main').src !== before", arg=before)
+        seen.add(source(page))
+    assert len(seen) == 3
+
+
+def test_play_goes_through_the_steps_and_rests(page: Page, served: Served) -> None:
+    paint(page, served)
+    page.select_option(".sw-speed", "30")
+    page.focus(".sw-strip")
+    page.keyboard.press(" ")
+    expect(page.locator(".sw-play")).to_have_text("Rest")
+    expect(page.locator(".sw-play")).to_have_text("Play")
+    expect(page.locator(".sw-step")).to_have_text(f"Step {STEPS} of {STEPS}")
+
+
+def test_the_inspector_shows_numbers_pictures_and_words(page: Page, served: Served) -> None:
+    run = paint(page, served)
+    page.locator(".sw-strip li").nth(4).click()
+    expect(page.locator(".sw-which")).to_have_text("step 5")
+    expect(page.locator('[data-number="sigma"]')).to_have_text(f"{run.steps[4].sigma:.3g}")
+    for view in ("xt", "with", "without", "where"):
+        page.wait_for_selector(f'.sw-inside img[data-view="{view}"][src^="data:image/jpeg"]')
+    assert page.locator(".sw-curves polyline[points]").count() == 3
+    assert all(page.locator(".sw-numbers div").nth(index).get_attribute("title") for index in range(5))
+    page.click(".sw-ask")
+    expect(page.locator(".sw-maps figcaption")).to_have_text(["a", "cat", "on", "a", "street", "at", "night"])
+    expect(page.locator(".sw-cost")).to_contain_text("one model call")
+
+
+def test_a_branch_by_key_changes_the_prompt_from_there(page: Page, served: Served) -> None:
+    run = paint(page, served)
+    page.locator(".sw-strip li").nth(5).click()
+    page.fill("#prompt textarea", "a dog on a street at night")
+    page.press("#prompt textarea", "Tab")
+    expect(page.locator("#differences")).to_have_text("Prompt: cat → dog")
+    page.focus(".sw-strip")
+    page.keyboard.press("b")
+    branch = branched(page, served, 2)
+    assert branch.parent is run
+    assert branch.kept == 6
+    assert branch.request.prompt == "a dog on a street at night"
+    assert all(one is other for one, other in zip(branch.steps[:6], run.steps[:6], strict=True))
+    assert page.locator(".sw-strip li.sw-shared").count() == 6
+    expect(page.locator(".sw-row").nth(1)).to_contain_text("from 6: Prompt: cat → dog")
+
+
+def test_a_branch_may_have_more_steps_and_new_noise(page: Page, served: Served) -> None:
+    paint(page, served)
+    page.locator(".sw-strip li").nth(3).click()
+    page.fill("#remaining textarea, #remaining input", "3")
+    page.fill("#noise-seed textarea, #noise-seed input", "many")
+    page.click("#branch")
+    expect(page.get_by_text("Noise seed is a whole number")).to_be_visible()
+    page.fill("#noise-seed textarea, #noise-seed input", "11")
+    page.click("#branch")
+    branch = branched(page, served, 2)
+    assert len(branch.steps) == 4 + 3
+    assert branch.request.noise_seeds == (11,)
+
+
+def test_pause_change_and_go_on(page: Page, served: Served) -> None:
+    page.fill("#prompt textarea", "a cat on a street")
+    set_number(page, "steps", 60)
+    page.click("button#paint")
+    page.wait_for_function("document.querySelectorAll('.sw-strip li img[src]').length > 3")
+    page.click(".sw-pause")
+    page.wait_for_selector('.sw-stage[data-state="paused"]')
+    assert served.studio.engine is not None
+    assert served.studio.engine.runs == []
+    paused = newest(served)
+    assert paused.paused
+    page.fill("#prompt textarea", "a dog on a street")
+    page.click(".sw-go")
+    went_on = branched(page, served, 2)
+    assert went_on.kept == len(paused.steps) < 60
+    assert went_on.request.prompt == "a dog on a street"
+    assert len(went_on.steps) == 60
+
+
+def test_a_reload_finds_the_run_and_it_goes_on_by_itself(page: Page, served: Served) -> None:
+    page.fill("#prompt textarea", "a cat on a street")
+    set_number(page, "steps", 150)
+    page.click("#seed-mode label:has-text('Locked')")
+    page.click("button#paint")
+    page.wait_for_function("document.querySelectorAll('.sw-strip li img[src]').length > 3")
+    begun = newest(served)
+    page.reload()
+    finished(page)
+    expect(page.locator(".sw-strip li")).to_have_count(150)
+    assert newest(served).root is begun
+    assert len(newest(served).steps) == 150
+    whole = served.studio.submit(begun.request)
+    assert whole.result.paths
+    assert torch.equal(whole.steps[-1].latents, newest(served).steps[-1].latents)
+
+
+def test_another_tab_sees_the_same_run(browser: Browser, page: Page, served: Served) -> None:
+    set_number(page, "steps", 80)
+    page.click("button#paint")
+    page.wait_for_selector('.sw-stage[data-state="painting"]')
+    other = browser.new_page()
+    other.set_default_timeout(WAIT_MS)
+    other.goto(served.url)
+    other.wait_for_selector('.sw-stage[data-state="finished"]')
+    expect(other.locator(".sw-strip li")).to_have_count(80)
+    finished(page)
+    assert len(served.studio.runs.of(LOCAL)) == 1
+    other.close()
+
+
+def test_two_runs_compared_under_a_slider_and_side_by_side(page: Page, served: Served) -> None:
+    paint(page, served)
+    page.locator(".sw-strip li").nth(4).click()
+    page.fill("#prompt textarea", "a dog on a street at night")
+    page.press("#prompt textarea", "Tab")
+    page.click("#branch")
+    branched(page, served, 2)
+    page.get_by_role("button", name="Compare with").click()
+    expect(page.locator(".sw-names")).to_contain_text("Prompt: dog → cat")
+    expect(page.locator(".sw-other")).to_be_visible()
+    before = page.locator(".sw-other").get_attribute("style")
+    page.focus(".sw-slide")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".sw-other").get_attribute("style") != before
+    page.click(".sw-beside")
+    boxes = [page.locator(name).bounding_box() for name in (".sw-main", ".sw-other")]
+    assert boxes[0]
+    assert boxes[1]
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+    step, shown = page.locator(".sw-step").inner_text(), page.locator(".sw-other").get_attribute("src")
+    page.focus(".sw-strip")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".sw-step")).not_to_have_text(step)
+    assert page.locator(".sw-other").get_attribute("src") != shown
+    page.keyboard.press("Escape")
+    expect(page.locator(".sw-other")).to_be_hidden()
+
+
+def test_a_run_is_named_and_found_again_in_the_tree(page: Page, served: Served) -> None:
+    first = paint(page, served)
+    page.click(".sw-rename")
+    page.fill(".sw-name", "<b>the first</b>")
+    page.fill(".sw-note-text", "best whiskers")
+    page.keyboard.press("Enter")
+    expect(page.locator(".sw-row").first).to_contain_text("<b>the first</b>")
+    assert (first.name, first.note) == ("<b>the first</b>", "best whiskers")
+    paint(page, served, "a dog in a forest")
+    page.locator(".sw-row", has_text="the first").locator(".sw-open").click()
+    expect(page.locator('.sw-row[aria-selected="true"]')).to_contain_text("the first")
+    page.click(".sw-take")
+    expect(page.locator("#prompt textarea")).to_have_value("a cat on a street at night")
+
+
+def kept(page: Page, kind: str) -> Path:
+    """Download what the Keep menu makes."""
+    page.click(".sw-menu summary")
+    with page.expect_download() as download:
+        page.click(f'.sw-menu [data-kind="{kind}"]')
+    return Path(download.value.path())
+
+
+@pytest.mark.parametrize(("kind", "format_name"), [("gif", "GIF"), ("webp", "WEBP"), ("sheet", "PNG"), ("tree", "PNG")])
+def test_the_strip_is_kept_as_a_picture(page: Page, served: Served, kind: str, format_name: str) -> None:
+    paint(page, served)
+    with Image.open(kept(page, kind)) as picture:
+        assert picture.format == format_name
+
+
+def test_the_strip_is_kept_as_a_video_that_the_browser_plays(page: Page, served: Served) -> None:
+    paint(page, served)
+    content = kept(page, "mp4").read_bytes()
+    assert content[4:8] == b"ftyp"
+
+
+def test_the_strip_is_kept_as_frames(page: Page, served: Served) -> None:
+    paint(page, served)
+    with zipfile.ZipFile(io.BytesIO(kept(page, "zip").read_bytes())) as archive:
+        assert len([name for name in archive.namelist() if name.endswith(".jpg")]) == STEPS
+
+
+def test_a_kept_run_is_opened_again_and_goes_on_to_the_bit(page: Page, served: Served, tmp_path: Path) -> None:
+    run = paint(page, served)
+    saved = tmp_path / "mine.stepwise"
+    saved.write_bytes(kept(page, "run").read_bytes())
+    served.studio.runs.forget(run)
+    page.set_input_files('input[type=file][data-testid$="upload-button"] >> nth=1', saved)
+    expect(page.locator(".sw-message")).to_have_text("opened from its file")
+    opened = newest(served)
+    assert opened is not run
+    page.locator(".sw-strip li").nth(4).click()
+    page.click("#branch")
+    branch = branched(page, served, 2)
+    assert torch.equal(branch.steps[-1].latents, opened.steps[-1].latents)
+
+
+def test_a_broken_run_file_is_told(page: Page, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.stepwise"
+    broken.write_bytes(b"\x10\0\0\0\0\0\0\0{}")
+    page.set_input_files('input[type=file][data-testid$="upload-button"] >> nth=1', broken)
+    expect(page.get_by_text("broken or no Stepwise run")).to_be_visible()
+
+
+def test_words_in_force_are_seen_on_the_strip(page: Page, served: Served) -> None:
+    paint(page, served, "a [cat:dog:5] on a street at night")
+    expect(page.locator(".sw-strip li").nth(5).locator("b")).to_have_text("words")
+    expect(page.locator(".sw-words")).to_have_text("a dog on a street at night")
+    page.locator(".sw-strip li").nth(2).click()
+    expect(page.locator(".sw-words")).to_have_text("a cat on a street at night")
