@@ -14,15 +14,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import torch
 from diffusers import StableDiffusionPipeline
 
 from studio import GenerationRequest, Settings, Studio
 from studio.diffusion import noise, samplers
+from studio.diffusion.painting import Painting
+from studio.diffusion.snapshot import StateReader
 from studio.events import Cancelled, Step
 from studio.models.library import EMBEDDED_FOLDER
-from tests.bench.page import click_to_preview
+from tests.bench.page import click_to_preview, scrub_latency
 
 ROUNDS = 15
 REQUEST = GenerationRequest(prompt="a cat on a rainy street at night", steps=24, seed=7)
@@ -103,6 +106,30 @@ def steps_after_cancel(studio: Studio) -> int:
     raise AssertionError("the run was not stopped")
 
 
+def unrecorded(studio: Studio) -> None:
+    """One picture through the engine with nothing kept of its steps but that they happened."""
+    with (
+        mock.patch.object(Painting, "_seen", return_value=None),
+        mock.patch.object(StateReader, "read", return_value={}),
+    ):
+        paint(studio)
+
+
+def branch_costs(studio: Studio) -> dict[str, object]:
+    """Model calls of branches against those that remained, and bytes kept of each step."""
+    assert studio.engine is not None
+    run = studio.submit(REQUEST)
+    assert run.result.paths
+    made, needed = studio.engine.forwards, 0
+    for at in (1, 9, 16, 23):
+        assert studio.branch(run, at, cfg_scale=4.0).result.paths
+        needed += REQUEST.steps - at
+    return {
+        "branch: model calls made / needed": (studio.engine.forwards - made) / needed,
+        "bytes kept of a step": run.recording.nbytes // len(run.steps),
+    }
+
+
 def start_up() -> dict[str, float]:
     """Seconds until the page answers and until a picture can be painted, and `import gradio` alone."""
     imported = seconds(lambda: subprocess.run([sys.executable, "-c", "import gradio"], check=True))
@@ -139,6 +166,10 @@ def main() -> None:
             figures["bare pipeline, s"] = plain
             figures["with previews / bare"] = previewed / plain
             figures["previews off / bare"] = silent / plain
+            recorded, bare_engine = medians(lambda: paint(quiet), lambda: unrecorded(quiet))
+            figures["steps kept / not kept"] = recorded / bare_engine
+            figures |= branch_costs(quiet)
+            figures["scrub to a kept step, s"], figures["scrub to one to be decoded, s"] = scrub_latency(studio)
             in_turn, together = medians(lambda: four(quiet, False), lambda: four(quiet, True))
             figures["four together / four in turn"] = together / in_turn
             figures["forwards in turn"], figures["forwards together"] = four(quiet, False), four(quiet, True)
