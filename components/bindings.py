@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import tempfile
 from collections.abc import Callable, Iterator
 from html import escape
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from components import footer, recent, stage, tree
 from components.controls import LOCKED, RANDOM, Controls
@@ -45,9 +47,9 @@ class Bindings:
 
     def paint(self, request: gr.Request, *values: Any) -> Iterator[Shown]:
         """Submit what the controls say, and show it as it goes."""
-        asked, count, locked = _requests(values)
         owner = self._visitors.owner(request)
         try:
+            asked, count, locked = self._requests(values)
             for one in asked.batches(count):
                 run = self._studio.submit(one, owner, LEASE_S)
                 yield from self._follow(run, request, locked)
@@ -113,6 +115,7 @@ class Bindings:
                     return
                 if not status.state.ready:
                     view.value = view.value | {"state": "loading", "message": status.state.message}
+                view.begin(run)
                 yield view.take(events), SKIP, SKIP, SKIP
         yield view.value, self._recent(owner), self._tree(run), SKIP
 
@@ -182,6 +185,13 @@ class Bindings:
             raise gr.Error(f"This could not be exported: {error}", print_exception=False) from None
         return str(next(folder.iterdir()))
 
+    def start_from(self, request: gr.Request, event: gr.EventData) -> Image.Image:
+        """The picture of the step that is looked at, to start from."""
+        run, index = self._shown(request), event._data.get("index")
+        if run is None or type(index) is not int or not 0 <= index < run.kept + len(run.recording):
+            raise gr.Error("There is no step to start from yet: paint first.", print_exception=False)
+        return Image.open(io.BytesIO(run.steps[index].preview))
+
     def settings_of(self, request: gr.Request) -> tuple[Any, ...]:
         """The controls as they were for the run that is shown."""
         run = self._shown(request)
@@ -199,7 +209,7 @@ class Bindings:
         except TypeError:
             return ""
         found = compare.differences(run.request, changed)
-        return escape("; ".join(each.sentence for each in found)) or "With the settings on the left as they are."
+        return escape("; ".join(each.sentence for each in found)) or "Unchanged: the same picture again."
 
     # The rest of the page
 
@@ -238,7 +248,9 @@ class Bindings:
         values: dict[str, Any] = known | fields
         filled = [values[name] for name in names]
         filled[4] = gr.Dropdown(choices=schedules_of(values["sampler"]), value=values["schedule"])
-        return *filled, 1, values["batch_size"] if "branch" in fields else 1, LOCKED, values["seed"]
+        start = self._studio.inputs.get(values["image"]) if self._studio.inputs.has(values["image"]) else None
+        batch = values["batch_size"] if "branch" in fields else 1
+        return *filled, start, values["strength"], 1, batch, LOCKED, values["seed"]
 
     def _shown(self, request: gr.Request) -> Run | None:
         return self._viewers.shown(str(request.session_hash))
@@ -249,19 +261,19 @@ class Bindings:
     def _tree(self, run: Run) -> dict[str, Any]:
         return tree.value(self._studio, run.owner, run)
 
+    def _requests(self, values: tuple[Any, ...]) -> tuple[GenerationRequest, int, bool]:
+        """Request, batch count and whether the seed is locked, of the controls' values."""
+        given = _given(values)
+        locked = given.pop("seed_mode") != RANDOM
+        count = int(given.pop("batch_count") or 1)
+        if not locked or given["seed"] is None:
+            given["seed"] = RANDOM_SEED
+        given["image"] = self._studio.inputs.add_file(Path(given["image"])) if given["image"] else ""
+        return GenerationRequest(**given), min(max(count, 1), 16), locked
+
     def _failed(self, request: gr.Request, error: StudioError) -> Shown:
         view = stage.IDLE | {"state": "failed", "message": str(error), "session": self._visitors.admit(request)}
         return view, SKIP, SKIP, SKIP
-
-
-def _requests(values: tuple[Any, ...]) -> tuple[GenerationRequest, int, bool]:
-    """Request, batch count and whether the seed is locked, of the controls' values."""
-    given = _given(values)
-    locked = given.pop("seed_mode") != RANDOM
-    count = int(given.pop("batch_count") or 1)
-    if not locked or given["seed"] is None:
-        given["seed"] = RANDOM_SEED
-    return GenerationRequest(**given), min(max(count, 1), 16), locked
 
 
 def _whole(text: str, name: str) -> int:

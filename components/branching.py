@@ -21,7 +21,7 @@ class Branching:
 
 def build() -> Branching:
     """Build the panel inside the layout that is open."""
-    with gr.Group(elem_id="branching"):
+    with gr.Column(elem_id="branching", min_width=0):
         gr.HTML('<h2 class="sw-heading">Branch from <span class="sw-at">a step</span></h2>', padding=False)
         note = gr.HTML("", elem_classes="sw-note", elem_id="differences", padding=False)
         with gr.Row():

@@ -28,6 +28,8 @@ class Controls:
     cfg_scale: Any
     width: Any
     height: Any
+    image: Any
+    strength: Any
     batch_count: Any
     batch_size: Any
     seed_mode: Any
@@ -51,10 +53,28 @@ class Actions:
     steps_note: Any
     cfg_note: Any
     size_note: Any
+    strength_note: Any
 
 
 def _note() -> Any:
     return gr.HTML("", elem_classes="sw-note", padding=False)
+
+
+def _start() -> tuple[Any, Any, Any]:
+    """What to start from instead of noise."""
+    with gr.Accordion("Start from a picture", open=False, elem_id="start"):
+        image = gr.Image(
+            type="filepath",
+            format="png",
+            sources=["upload", "clipboard"],
+            label="Picture to start from",
+            height=176,
+            elem_id="start-picture",
+            buttons=[],
+        )
+        strength = gr.Slider(0.05, 1, DEFAULT.strength, step=0.05, label="Strength", elem_id="strength", buttons=[])
+        note = _note()
+    return image, strength, note
 
 
 def build(models: list[str]) -> tuple[Controls, Actions]:
@@ -81,6 +101,7 @@ def build(models: list[str]) -> tuple[Controls, Actions]:
         width = gr.Number(DEFAULT.width, label="Width", step=8, precision=0, elem_id="width", min_width=80)
         height = gr.Number(DEFAULT.height, label="Height", step=8, precision=0, elem_id="height", min_width=80)
     size_note = _note()
+    image, strength, strength_note = _start()
     with gr.Row():
         batch_count = gr.Number(1, label="Batch count", minimum=1, maximum=16, precision=0, min_width=80)
         batch_size = gr.Number(1, label="Batch size", minimum=1, maximum=16, precision=0, min_width=80)
@@ -101,9 +122,12 @@ def build(models: list[str]) -> tuple[Controls, Actions]:
         cfg_scale,
         width,
         height,
+        image,
+        strength,
         batch_count,
         batch_size,
         seed_mode,
         seed,
     )
-    return controls, Actions(paint, surprise, examples, reuse, open_picture, open_run, steps_note, cfg_note, size_note)
+    notes = (steps_note, cfg_note, size_note, strength_note)
+    return controls, Actions(paint, surprise, examples, reuse, open_picture, open_run, *notes)

@@ -84,13 +84,22 @@ class Looking:
         return {"words": shown, "message": f"one model call, {seconds * 1000:.0f} ms"}
 
     def versus(self, asked: Asked) -> Asked:
-        """Two runs' strips, and what their settings differ in."""
+        """The other run's strip, which of its steps goes with each of this one's, and what their
+        settings differ in."""
         one, other = self._run(asked), self._run({**asked, "run": asked.get("other")})
         if one is None or other is None:
             return {}
         differences = [each.sentence for each in compare.differences(one.request, other.request)]
-        pairs = [View.of(run).value["steps"] for run in (one, other)]
-        return {"steps": pairs, "names": [tree.title(run) for run in (one, other)], "differences": differences}
+        levels = [[step.sigma for step in run.steps] for run in (one, other)]
+        if not all(levels):
+            return {}
+        pairs = [compare.nearest(levels[1], sigma) for sigma in levels[0][:-1]] + [len(levels[1]) - 1]
+        return {
+            "steps": View.of(other).value["steps"],
+            "pairs": pairs,
+            "names": [tree.title(run) for run in (one, other)],
+            "differences": differences,
+        }
 
     def rename(self, asked: Asked) -> Asked:
         """Give a run a name and a note."""

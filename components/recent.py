@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.processing_utils import save_file_to_cache
+from gradio.utils import get_upload_folder
 
 from studio.gallery import pictures
 
@@ -29,5 +31,19 @@ def build() -> Any:
 
 
 def newest(outputs: Path, owner: str) -> list[str]:
-    """Files of an owner's newest pictures."""
-    return [str(path) for path in pictures.recent(outputs, owner, COUNT)]
+    """An owner's newest pictures, as files that Gradio may serve.
+
+    It serves copies in its own folder, which nobody can list: the folder of outputs itself stays
+    closed, wherever it is.
+    """
+    return [_served(path) for path in pictures.recent(outputs, owner, COUNT)]
+
+
+_copies: dict[Path, str] = {}
+
+
+def _served(path: Path) -> str:
+    """Gradio's copy of a picture, made when it is first shown and again when Gradio has cleaned up."""
+    if path not in _copies or not Path(_copies[path]).exists():
+        _copies[path] = save_file_to_cache(path, cache_dir=get_upload_folder())
+    return _copies[path]

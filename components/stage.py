@@ -22,7 +22,8 @@ from studio.run import Run
 
 ASSETS = Path(__file__).parent.parent / "assets" / "page"
 DEVELOPED_AT_ONCE = 4
-IDLE: dict[str, Any] = {"run": "", "state": "idle", "message": "", "steps": [], "total": 0, "kept": 0, "session": ""}
+IDLE: dict[str, Any] = {"run": "", "state": "idle", "message": "", "steps": [], "total": 0, "kept": 0}
+IDLE |= {"forward": [], "session": ""}
 ENDED = {Finished: "finished", Failed: "failed", Cancelled: "stopped", Paused: "paused"}
 
 
@@ -73,6 +74,7 @@ class View:
             "left": 0,
             **(view._change(end) if end is not None else {}),
         }
+        view.begin(run)
         return view
 
     def take(self, events: Iterable[Event]) -> dict[str, Any]:
@@ -94,6 +96,14 @@ class View:
             self.value = self.value | {"steps": entries}
             if index % DEVELOPED_AT_ONCE == 0 or index == len(entries) - 1:
                 yield self.value
+
+    def begin(self, run: Run) -> None:
+        """Put the forward process before the steps of a run that starts from a picture."""
+        if run.forward is not None and not self.value["forward"]:
+            frames = run.forward.steps
+            self.value = self.value | {
+                "forward": [{"sigma": round(frame.sigma, 4), "src": data_uri(frame.preview)} for frame in frames]
+            }
 
     def entry(self, index: int, sigma: float, preview: bytes | None) -> dict[str, Any]:
         """One step of the strip."""

@@ -70,6 +70,7 @@ def _look(made: Bindings, controls: Controls, actions: Actions, branching: Branc
     parts.tree.pick(made.open, outputs=results, **QUICK).then(made.develop, outputs=parts.stage, **STREAM)
     parts.tree.keep(made.export, outputs=parts.download, **PRIVATE).then(None, js=CLICK_DOWNLOAD)
     parts.tree.take(made.settings_of, outputs=controls.inputs(), **QUICK)
+    parts.stage.start_from(made.start_from, outputs=controls.image, **QUICK)
     actions.open_run.upload(made.open_file, actions.open_run, results, **PRIVATE).then(
         made.develop, outputs=parts.stage, **STREAM
     )
@@ -100,6 +101,13 @@ def _schedules(sampler: str, schedule: str) -> Any:
 
 
 def _advise(made: Bindings, controls: Controls, actions: Actions) -> None:
+    gr.on(
+        [controls.steps.change, controls.strength.change, controls.image.change],
+        lambda steps, strength, image: advice.on_strength(steps or 0, strength or 0) if image else "",
+        [controls.steps, controls.strength, controls.image],
+        actions.strength_note,
+        **QUICK,
+    )
     gr.on(
         [controls.steps.change, controls.sampler.change],
         lambda steps, sampler: advice.on_steps(steps or 0, sampler),

@@ -45,3 +45,11 @@ def on_size(width: float, height: float, native: int) -> str:
     if side < native * SIZE_SLACK:
         return f"Smaller than the model's {native} × {native}: things may be cut off."
     return ""
+
+
+def on_strength(steps: int, strength: float) -> str:
+    """Where the reverse process takes over from the picture's own noising."""
+    taken = min(int(steps * strength), steps)
+    if not taken:
+        return "So little strength leaves no step to take: raise it."
+    return f"The picture is noised through {steps - taken} steps; the model takes over for the last {taken}."

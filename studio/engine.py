@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import torch
+from PIL import Image
 
 from studio import prompt_schedule
 from studio.diffusion import joining, preview
@@ -27,7 +28,8 @@ from studio.diffusion.replay import Resume, resume
 from studio.diffusion.seams import ModelCall
 from studio.errors import GenerationFailed, NothingToBranch, OutOfMemory, StudioError
 from studio.events import Cancelled, Failed, Finished, Paused, Produced, Started, Step
-from studio.gallery import infotext, pictures
+from studio.gallery import infotext, inputs, pictures
+from studio.gallery.inputs import Inputs
 from studio.jobs import Jobs
 from studio.models import device
 from studio.models.library import Library
@@ -36,6 +38,7 @@ from studio.request import GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
 from studio.status import Status
+from studio.timeline.forward import Forward
 from studio.timeline.record import RecordedStep
 from studio.timeline.runs import Runs
 
@@ -66,9 +69,11 @@ class _Active:
 class Engine:
     """Serves ``jobs`` until they are closed. Everything but ``forwards`` is its own affair."""
 
-    def __init__(self, jobs: Jobs, library: Library, settings: Settings, status: Status, runs: Runs) -> None:
+    def __init__(
+        self, jobs: Jobs, library: Library, settings: Settings, status: Status, runs: Runs, kept: Inputs
+    ) -> None:
         self._jobs, self._library, self._settings, self._status = jobs, library, settings, status
-        self._runs = runs
+        self._runs, self._inputs = runs, kept
         self._placement = device.choose(settings.device, settings.precision)
         self._models: dict[str, LoadedModel] = {}
         self._active: list[_Active] = []
@@ -121,7 +126,7 @@ class Engine:
         model = self.model(run.request.model)
         origin, branch = run.leaving(index)
         request = dataclasses.replace(run.request, branch=branch)
-        painting = Painting(request, model, lambda _: None, _resume(request, origin, model))
+        painting = Painting(request, model, lambda _: None, _resume(request, origin, model), self._picture(request))
         painting.start()
         assert painting.waiting is not None
         step = min(run.midway.steps(request.sampler, index) + 1, request.steps)
@@ -130,6 +135,12 @@ class Engine:
             return word_maps(painting.waiting, model.compute, model.tokenizer, prompt, request.batch_size)
         finally:
             painting.stop()
+
+    def _picture(self, request: GenerationRequest) -> Image.Image | None:
+        """The picture a request starts from, at its size."""
+        if not request.image:
+            return None
+        return inputs.fitted(self._inputs.get(request.image), request.width, request.height)
 
     def _admit(self) -> None:
         for run in self._jobs.waiting():
@@ -151,7 +162,9 @@ class Engine:
             resumed = _resume(run.request, run.parent, model)
             run.midway = resumed.midway if resumed else START
             run.fingerprint = model.fingerprint
-            painting = Painting(run.request, model, lambda step: self._see(active, step), resumed)
+            painting = Painting(
+                run.request, model, lambda step: self._see(active, step), resumed, self._picture(run.request)
+            )
             active = _Active(run, painting, preview.PreviewBudget(preview.SHARE))
             self._active.append(active)
         except Exception as error:
@@ -245,6 +258,9 @@ class Engine:
             decode=model.decode,
         )
         run.recording.append(record)
+        picture = active.painting.picture
+        if picture is not None and run.parent is None and len(run.recording) == 1:
+            run.began_from = Forward(partial(model.encode_picture, picture), record, max(run.request.skipped, 2))
         told = self._told(active, run.kept + len(run.recording) - 1, record)
         if self._settings.previews:
             self._behind.submit(self._preview, active, told, record, taken.denoised)

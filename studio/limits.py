@@ -1,11 +1,12 @@
 """Is this request allowed? Pure: nothing is loaded, nothing is changed, nothing clamps later."""
 
 import dataclasses
+import re
 from dataclasses import dataclass
 
 from studio.errors import RequestRefused
 from studio.presets import SAMPLERS, schedules_of
-from studio.request import MAX_SEED, RANDOM_SEED, GenerationRequest
+from studio.request import MAX_SEED, RANDOM_SEED, Branch, GenerationRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
             raise RequestRefused(field, f"{field.capitalize()} must be a multiple of 8: try {near}.")
     if not RANDOM_SEED <= request.seed <= MAX_SEED:
         raise RequestRefused("seed", f"Seed must be from 0 to {MAX_SEED}, or -1 for a random one.")
+    _check_image(request)
     _check_sampler(request)
     _check_branch(request, limits)
     if work(request) > limits.work:
@@ -57,9 +59,10 @@ def _check_types(request: GenerationRequest) -> None:
     for field in ("steps", "width", "height", "batch_size", "seed"):
         if type(getattr(request, field)) is not int:
             raise RequestRefused(field, f"{_named(field)} must be a whole number.")
-    if type(request.cfg_scale) not in (int, float):
-        raise RequestRefused("cfg_scale", "CFG scale must be a number.")
-    for field in ("prompt", "negative_prompt", "model", "sampler", "schedule"):
+    for field in ("cfg_scale", "strength"):
+        if type(getattr(request, field)) not in (int, float):
+            raise RequestRefused(field, f"{_named(field)} must be a number.")
+    for field in ("prompt", "negative_prompt", "model", "sampler", "schedule", "image"):
         if not isinstance(getattr(request, field), str):
             raise RequestRefused(field, f"{_named(field)} must be text.")
     if type(request.reproducible) is not bool:
@@ -94,11 +97,23 @@ def _check_sampler(request: GenerationRequest) -> None:
         raise RequestRefused("steps", f"{request.sampler} takes at most {sampler.most_steps} steps.")
 
 
+def _check_image(request: GenerationRequest) -> None:
+    if not request.image:
+        return
+    if not re.fullmatch("[0-9a-f]{64}", request.image):
+        raise RequestRefused("image", "A picture to start from is named by its SHA-256.")
+    _check_number("strength", request.strength, 0.01, 1, "Strength")
+    if request.skipped >= request.steps:
+        raise RequestRefused("strength", "So little strength leaves no step to take: raise it, or take more steps.")
+
+
 def _check_branch(request: GenerationRequest, limits: Limits) -> None:
     """The run it leaves is checked too: its settings decide the picture as much."""
     branch = request.branch
     if branch is None:
         return
+    if not isinstance(branch, Branch) or not isinstance(branch.request, GenerationRequest):
+        raise RequestRefused("branch", "A branch names the request that it leaves, and after which step.")
     if type(branch.at) is not int or branch.at < 0:
         raise RequestRefused("branch", "A branch goes on from a step's number, 0 or more.")
     if branch.noise_seed is not None:
@@ -107,7 +122,7 @@ def _check_branch(request: GenerationRequest, limits: Limits) -> None:
         _check_number("noise_seed", branch.noise_seed, 0, MAX_SEED, "The seed of the noise to come")
     if limits.branches < 1:
         raise RequestRefused("branch", "This is a branch of too many branches: paint it anew.")
-    for field in ("model", "width", "height", "batch_size", "seed"):
+    for field in ("model", "width", "height", "batch_size", "seed", "image", "strength"):
         if getattr(request, field) != getattr(branch.request, field):
             raise RequestRefused(field, f"A branch keeps the {_named(field).lower()} of the run it leaves.")
     check(branch.request, dataclasses.replace(limits, branches=limits.branches - 1))

@@ -46,6 +46,10 @@ class GenerationRequest:
     height: int = 128
     batch_size: int = 1
     seed: int = RANDOM_SEED
+    image: str = ""
+    """SHA-256 of the picture to start from (``Studio.inputs`` has it); empty to start from noise."""
+    strength: float = 0.6
+    """With ``image``, the share of the steps that are taken: 1 noises it beyond recognition, near 0 it stays."""
     reproducible: bool = False
     branch: Branch | None = None
 
@@ -65,6 +69,11 @@ class GenerationRequest:
         if branch is None:
             return self.seeds
         return branch.request.noise_seeds if branch.noise_seed is None else _seeds(branch.noise_seed, self.batch_size)
+
+    @property
+    def skipped(self) -> int:
+        """How many steps the picture it starts from stands in for."""
+        return self.steps - min(int(self.steps * self.strength), self.steps) if self.image else 0
 
     @property
     def solver(self) -> tuple[str, str, int]:

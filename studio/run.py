@@ -20,6 +20,7 @@ from studio.request import Branch, GenerationRequest
 from studio.timeline.recording import Recording
 
 if TYPE_CHECKING:
+    from studio.timeline.forward import Forward
     from studio.timeline.record import RecordedStep
 
 
@@ -63,6 +64,10 @@ class Run:
         """Which weights painted it; known once it is painted."""
         self.thumbnail = b""
         """A small JPEG of what it made; empty before its end."""
+        self.picture = b""
+        """PNG of the picture it starts from, if any; known once it waits."""
+        self.began_from: Forward | None = None
+        """How the picture it starts from was noised; None where it starts from noise or a step."""
         self.evaluations = 0
         """How many steps it will have in all; known once it is painted."""
         self.cancel_asked = self.pause_asked = False
@@ -94,6 +99,11 @@ class Run:
         return shared + self.recording.steps
 
     @property
+    def forward(self) -> Forward | None:
+        """How the picture that it, or the run it is a branch of, starts from was noised."""
+        return self.began_from or (self.parent.forward if self.parent is not None else None)
+
+    @property
     def root(self) -> Run:
         """The run that all of its tree's branches come from."""
         return self if self.parent is None else self.parent.root
@@ -118,7 +128,7 @@ class Run:
         """
         from studio.timeline import saved  # here, since it loads PyTorch
 
-        saved.save(self, path)
+        saved.save(self, path, self.picture)
 
     def renew(self) -> None:
         """Say that somebody still looks. A run with a lease is stopped when nobody does."""

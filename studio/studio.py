@@ -13,8 +13,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio import limits
+from studio.diffusion.midway import START
 from studio.errors import NothingToBranch, RequestRefused, StudioError
 from studio.events import Failed
+from studio.gallery.inputs import Inputs
 from studio.gallery.pictures import LOCAL
 from studio.jobs import Jobs
 from studio.models.library import EMBEDDED, Library
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from studio.diffusion.attention import WordMap
     from studio.engine import Engine
+    from studio.timeline.forward import Forward
 
 log = logging.getLogger("stepwise")
 T = TypeVar("T")
@@ -46,6 +49,8 @@ class Studio:
         self.library = Library(settings.models)
         self.status = Status()
         self.engine: Engine | None = None
+        self.inputs = Inputs(settings.outputs / "inputs")
+        """Pictures to start from, by the names that requests carry."""
         self._spilled = tempfile.TemporaryDirectory(prefix="stepwise-", ignore_cleanup_errors=True)
         self.runs = Runs(settings.memory_mb * 2**20, Path(self._spilled.name), settings.most_runs)
         self._jobs = Jobs(settings.queue_size, settings.queue_per_owner)
@@ -91,7 +96,9 @@ class Studio:
             raise NothingToBranch("There is nothing left to paint after the last step: go on from an earlier one.")
         origin, leaving = run.leaving(at, noise_seed)
         if remaining is not None:
-            changes["steps"] = origin.midway.steps(origin.request.sampler, at) + remaining
+            before = origin.request
+            skipped = before.skipped if origin.midway == START else 0
+            changes["steps"] = skipped + origin.midway.steps(before.sampler, at) + remaining
         return self._put(Run(dataclasses.replace(run.request, branch=leaving, **changes), run.owner, lease_s, origin))
 
     def go_on(self, run: Run, lease_s: float | None = None, **changes: Any) -> Run:
@@ -107,8 +114,11 @@ class Studio:
         """
         from studio.timeline import saved  # here, since it loads PyTorch
 
-        run = saved.open_run(path, owner, self._decoder)
+        run, picture = saved.open_run(path, owner, self._decoder)
         self.library.folder(run.request.model)
+        if picture:
+            self.inputs.restore(run.request.image, picture)
+            run.picture, run.began_from = picture, self._forward(run)
         self.runs.add(run)
         return run
 
@@ -120,6 +130,20 @@ class Studio:
             StudioError: for a model that is no UNet, or an engine that has stopped.
         """
         return self._ask(lambda engine: engine.words(run, index))
+
+    def _forward(self, run: Run) -> Forward | None:
+        from studio.gallery.inputs import fitted
+        from studio.timeline.forward import Forward  # here, since it loads PyTorch
+
+        request = run.request
+        if not run.recording.steps:
+            return None
+        picture = fitted(self.inputs.get(request.image), request.width, request.height)
+
+        def encode() -> Tensor:
+            return self._ask(lambda engine: engine.model(request.model)).encode_picture(picture)
+
+        return Forward(encode, run.recording.steps[0], max(request.skipped, 2))
 
     def _decoder(self, name: str) -> Callable[[Tensor], Tensor]:
         return self._ask(lambda engine: engine.model(name)).decode
@@ -137,6 +161,8 @@ class Studio:
     def _put(self, run: Run) -> Run:
         limits.check(run.request)
         self.library.folder(run.request.model)
+        if run.request.image:
+            run.picture = self.inputs.read(run.request.image)
         self._jobs.put(run)
         self.runs.add(run)
         return run
@@ -167,7 +193,7 @@ class Studio:
             logging.getLogger("xformers").setLevel(logging.ERROR)
             from studio.engine import Engine
 
-            self.engine = Engine(self._jobs, self.library, self.settings, self.status, self.runs)
+            self.engine = Engine(self._jobs, self.library, self.settings, self.status, self.runs, self.inputs)
             self.engine.model(EMBEDDED)
             self.engine.serve()
         except Exception as error:

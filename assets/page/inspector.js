@@ -87,7 +87,13 @@ document.addEventListener("stepwise:look", ({ detail }) => {
   element.style.setProperty("--ratio", detail.ratio || 1);
   for (const place of document.querySelectorAll(".sw-at")) place.textContent = detail.count ? `step ${detail.index + 1}` : "a step";
   reveal(detail.count > 0);
-  if (detail.count <= 0) return;
+  if (detail.count <= 0) {
+    find("which").textContent = "a step";
+    find("hint").textContent = detail.index < -1 || (detail.run && detail.index < 0 && !detail.busy)
+      ? "Here the picture you start from is being noised; the model has not done anything yet."
+      : "Paint something, then look inside any of its steps here.";
+    return;
+  }
   if (turned) find("maps").hidden = find("cost").hidden = true;
   find("ask").disabled = detail.busy;
   if (of === `${detail.run}/${detail.count}`) drawNumbers();

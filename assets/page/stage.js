@@ -10,7 +10,10 @@ let run = null, chosen = null, playing = null, mode = "x0", asking = false, vers
 const kept = new Map(); // pictures that were asked for, by run, step and view
 
 const view = () => props.value || { steps: [], state: "idle" };
-const steps = () => view().steps;
+const forward = () => view().forward || []; // a picture being noised, before the first step
+const first = () => forward().length;
+let frames = [];
+const steps = () => frames;
 const shown = () => (chosen === null ? steps().length - 1 : chosen);
 const busy = () => BUSY.includes(view().state);
 const key = (index, what) => `${run}/${index}/${what}`;
@@ -18,6 +21,7 @@ const key = (index, what) => `${run}/${index}/${what}`;
 // ---- pictures
 
 function source(index) {
+  if (index < first()) return steps()[index].src;
   const got = kept.get(key(index, mode));
   return got !== undefined ? got : mode === "x0" && steps()[index] ? steps()[index].src : null;
 }
@@ -26,12 +30,12 @@ function source(index) {
 async function fetchPictures() {
   if (asking || (busy() && chosen === null && mode === "x0")) return;
   const index = shown(), near = busy() ? [index] : [index, index + 1, index - 1, index + 2, index - 2];
-  const missing = near.find((at) => steps()[at] && !(mode === "x0" && steps()[at].full) && !kept.has(key(at, mode)));
+  const missing = near.find((at) => at >= first() && steps()[at] && !(mode === "x0" && steps()[at].full) && !kept.has(key(at, mode)));
   if (missing === undefined) return;
   const name = key(missing, mode);
   asking = true;
   try {
-    const source = await window.stepwise.ask("look", { index: missing, view: mode });
+    const source = await window.stepwise.ask("look", { index: missing - first(), view: mode });
     if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
     kept.set(name, source);
   } catch { kept.set(name, ""); }
@@ -44,15 +48,17 @@ async function fetchPictures() {
 const sigma = (value) => (value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toPrecision(2));
 
 function show() {
-  const { state, total, elapsed, left, message } = view(), count = steps().length, index = shown();
+  const { state, elapsed, left, message } = view(), count = steps().length, index = shown();
+  const total = view().total, whole = first() + Math.max(total, count - first()), number = index - first() + 1;
   const step = steps()[index], picture = step && source(index);
   if (picture && image.getAttribute("src") !== picture) image.src = picture;
   image.hidden = !image.getAttribute("src");
-  image.alt = step ? `${{ x0: "Predicted picture", xt: "Noisy picture", change: "Change" }[mode]} at step ${index + 1} of ${total}` : "";
+  image.alt = step ? `${{ x0: "Predicted picture", xt: "Noisy picture", change: "Change" }[mode]} at step ${number} of ${total}` : "";
   section.dataset.state = state;
   section.dataset.view = mode;
   section.setAttribute("aria-busy", busy());
-  find("step").textContent = step ? `Step ${index + 1} of ${total}` : WAITING[state] || "Ready";
+  find("step").textContent = !step ? WAITING[state] || "Ready" : number > 0 ? `Step ${number} of ${total}` : `Noising ${index + 1} of ${first()}`;
+  find("start").disabled = number < 1;
   find("sigma").textContent = step ? `σ ${sigma(step.sigma)}` : "";
   find("time").textContent = state === "painting" && step ? `${elapsed.toFixed(1)} s, ${left.toFixed(1)} s left` : "";
   find("message").textContent = state === "painting" ? "" : message || "";
@@ -62,11 +68,11 @@ function show() {
   find("go").hidden = find("pause").hidden = false;
   find(["paused", "stopped"].includes(state) && count ? "pause" : "go").hidden = true;
   play.disabled = count < 2 || busy();
-  scrub.max = Math.max(total, 1);
+  scrub.max = Math.max(whole, 1);
   scrub.disabled = !count;
   scrub.value = index + 1;
-  scrub.style.setProperty("--done", `${total > 1 ? (100 * index) / (total - 1) : 0}%`);
-  scrub.setAttribute("aria-valuetext", step ? `step ${index + 1}, sigma ${sigma(step.sigma)}` : "none");
+  scrub.style.setProperty("--done", `${whole > 1 ? (100 * Math.max(index, 0)) / (whole - 1) : 0}%`);
+  scrub.setAttribute("aria-valuetext", step ? `${number > 0 ? `step ${number}` : "noising"}, sigma ${sigma(step.sigma)}` : "none");
   mark(index);
   if (versus) showOther(step);
   tell(index);
@@ -74,7 +80,7 @@ function show() {
 }
 
 function fill() {
-  const total = Math.max(view().total, steps().length);
+  const total = Math.max(first() + view().total, steps().length), leaves = first() + view().kept;
   while (strip.children.length > total) strip.lastChild.remove();
   while (strip.children.length < total) {
     const item = document.createElement("li");
@@ -89,14 +95,16 @@ function fill() {
     if (item.done === step.src && item.of === run) return;
     item.done = step.src;
     item.of = run;
-    item.classList.toggle("sw-shared", index < view().kept);
-    item.classList.toggle("sw-leaves", index > 0 && index === view().kept);
+    item.classList.toggle("sw-forward", index < first());
+    item.classList.toggle("sw-shared", index >= first() && index < leaves);
+    item.classList.toggle("sw-leaves", index > 0 && (index === first() || index === leaves));
     if (step.src) thumb.src = step.src;
     label.textContent = sigma(step.sigma);
     const changed = step.words && index && step.words !== steps()[index - 1].words;
     words.textContent = changed ? "words" : "";
     item.title = step.words || "";
-    item.setAttribute("aria-label", `Step ${index + 1}, sigma ${step.sigma}${step.words ? `, words: ${step.words}` : ""}`);
+    const name = index < first() ? `Noising ${index + 1}` : `Step ${index - first() + 1}`;
+    item.setAttribute("aria-label", `${name}, sigma ${step.sigma}${step.words ? `, words: ${step.words}` : ""}`);
   });
 }
 
@@ -116,7 +124,8 @@ function tell(index) {
   if (now === told) return;
   if (told.split("/")[0] !== run || (told.split("/")[2] !== state && !busy())) trigger("turned");
   told = now;
-  const detail = { run, index, total, kept, state, count: steps().length, busy: busy(), ratio: view().ratio };
+  const at = index - first(), count = at < 0 ? 0 : steps().length - first();
+  const detail = { run, index: at, total, kept, state, count, busy: busy(), ratio: view().ratio };
   document.dispatchEvent(new CustomEvent("stepwise:look", { detail }));
 }
 
@@ -166,15 +175,8 @@ async function compare(otherRun) {
   show();
 }
 
-function nearest(list, wanted) {
-  const far = (step) => Math.abs(Math.log(Math.max(step.sigma, 1e-6)) - Math.log(Math.max(wanted, 1e-6)));
-  return list.reduce((best, step, index) => (far(step) < far(list[best]) ? index : best), 0);
-}
-
 function showOther(step) {
-  const list = versus.steps[1];
-  if (!step || !list.length) return;
-  const source = list[shown() === steps().length - 1 ? list.length - 1 : nearest(list, step.sigma)].src;
+  const pair = step && versus.steps[versus.pairs[Math.max(shown() - first(), 0)]], source = pair && pair.src;
   if (source && other.getAttribute("src") !== source) other.src = source;
   const beside = find("beside").getAttribute("aria-pressed") === "true";
   other.hidden = false;
@@ -194,12 +196,15 @@ function stopComparing() {
 
 window.stepwise = {
   ask: (name, asked) => server[name]({ session: view().session, run, ...asked }),
-  chosen: () => shown() + 1,
+  chosen: () => Math.max(shown() + 1 - first(), 0),
   compare,
 };
 
 function update() {
   const value = view();
+  if (value.run === run && value.forward && chosen !== null && frames.length && value.forward.length > frames.forward) chosen += value.forward.length;
+  frames = [...forward(), ...value.steps];
+  frames.forward = first();
   if (value.run !== run) {
     run = value.run;
     chosen = null;
@@ -222,6 +227,7 @@ slide.addEventListener("input", () => showOther(steps()[shown()]));
 play.addEventListener("click", () => (playing ? rest() : start()));
 find("stop").addEventListener("click", () => trigger("stop"));
 find("pause").addEventListener("click", () => trigger("pause"));
+find("start").addEventListener("click", () => trigger("start_from", { index: shown() - first() }));
 find("go").addEventListener("click", () => trigger("go_on"));
 find("close").addEventListener("click", stopComparing);
 find("beside").addEventListener("click", (event) => {
@@ -257,7 +263,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   const files = event.dataTransfer && event.dataTransfer.files;
-  if (!files || !files.length) return;
+  if (!files || !files.length || event.target.closest("#start")) return; // that part takes its own
   const inputs = [...document.querySelectorAll('input[type=file][data-testid$="upload-button"]')];
   const input = inputs[files[0].name.endsWith(".stepwise") ? 1 : 0];
   if (!input) return;

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from studio.diffusion import noise, prompts, samplers
@@ -18,6 +19,7 @@ from studio.diffusion.seams import InRun, ModelCall, StepTaken, watch_steps
 from studio.diffusion.snapshot import Snapshot
 from studio.errors import NotANumber
 from studio.models.loader import LoadedModel
+from studio.presets import SAMPLERS
 from studio.request import GenerationRequest
 
 
@@ -41,7 +43,8 @@ class Painting:
     ``waiting`` is the model call the pipeline waits for, None once it has ended; then
     ``latents`` holds the final ones. ``answer`` gives the pipeline what it waits for and runs
     it to its next call; errors of pipeline and sampler come out of it. With ``resume`` it goes
-    on from there; its first waiting call is then the first that is not passed over.
+    on from there; its first waiting call is then the first that is not passed over. ``picture`` is
+    what the request starts from, at its size.
     """
 
     def __init__(
@@ -50,8 +53,10 @@ class Painting:
         model: LoadedModel,
         see: Callable[[StepSeen], None],
         resume: Resume | None = None,
+        picture: Image.Image | None = None,
     ) -> None:
         self.request, self.model = request, model
+        self.picture = picture
         self.scheduler = samplers.build(request, model.trained_as, resume.midway if resume else START)
         self.waiting: ModelCall | None = None
         self.latents: Tensor | None = None
@@ -65,9 +70,14 @@ class Painting:
     @property
     def evaluations(self) -> int:
         """Recorded steps of the whole run, those before ``resume`` counted in. Known once started."""
-        if self._resume is None or self._replay is None:
-            return len(self.scheduler.timesteps)
-        return len(self.scheduler.timesteps) - self._replay.count + self._resume.at
+        skipped = self.request.skipped * SAMPLERS[self.request.sampler].evaluations if self._from_start else 0
+        whole = len(self.scheduler.timesteps) - skipped
+        return whole if self._resume is None or self._replay is None else whole - self._replay.count + self._resume.at
+
+    @property
+    def _from_start(self) -> bool:
+        """Whether one solver paints the whole run."""
+        return self._resume is None or self._resume.midway == START
 
     def start(self) -> None:
         """Run the pipeline to its first model call."""
@@ -98,22 +108,30 @@ class Painting:
     @torch.no_grad()
     def _paint(self) -> None:
         request = self.request
-        pipeline = self.model.pipeline_for(self.scheduler)
+        pipeline = self.model.pipeline_for(self.scheduler, from_picture=self.picture is not None)
         watch_steps(self.scheduler, self._seen, self._replay)
-        start = noise.starting_noise(self.model.latent_shape(request.width, request.height), self._sources)
-        if self._resume is None:
-            self._go_on()
         self.latents = pipeline(
             **prompts.conditioning(pipeline, request),
+            **self._beginning(),
             num_inference_steps=request.steps,
             guidance_scale=request.cfg_scale,
-            width=request.width,
-            height=request.height,
             generator=self._sources,
-            latents=start.to(self.model.device),
             output_type="latent",
             return_dict=False,
         )[0]
+
+    def _beginning(self) -> dict[str, Any]:
+        """What of a pipeline's arguments says what to start from: noise, or a picture."""
+        request = self.request
+        if self.picture is not None:
+            # Where a solver has taken over, every step is in its own schedule, and so is every one passed over.
+            strength = request.strength if self._from_start else 1.0
+            return {"image": [self.picture] * request.batch_size, "strength": strength}
+        shape = self.model.latent_shape(request.width, request.height)
+        start = noise.starting_noise(shape, self._sources).to(self.model.device)
+        if self._resume is None:
+            self._go_on()
+        return {"latents": start, "width": request.width, "height": request.height}
 
     def _go_on(self) -> None:
         noise.go_on(self._sources, self.request, self._resume.snapshot.noise if self._resume else ())

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from studio.diffusion import samplers
 from studio.diffusion.denoised import NoiseLevel, noise_level
-from studio.diffusion.midway import Midway
+from studio.diffusion.midway import START, Midway
 from studio.diffusion.snapshot import Snapshot, remember
 from studio.errors import NothingToBranch
+from studio.presets import SAMPLERS
 from studio.request import GenerationRequest
 from studio.timeline.record import RecordedStep
 
@@ -57,8 +58,10 @@ def resume(
     snapshot = steps[at - 1].after
     scheduler = samplers.build(before, trained_as, midway)
     scheduler.set_timesteps(before.steps)
-    calls = midway.calls(before.sampler, at)
-    kept = midway.steps(before.sampler, at)
+    # A picture to start from stands in for the first steps, unless a solver took over since then.
+    skipped = before.skipped if midway == START else 0
+    calls = skipped * SAMPLERS[before.sampler].evaluations + midway.calls(before.sampler, at)
+    kept = skipped + midway.steps(before.sampler, at)
     same = request.solver == before.solver
     if calls >= len(scheduler.timesteps) or not (same or kept < request.steps):
         raise NothingToBranch("There is nothing left to paint after this step: go on from an earlier one.")

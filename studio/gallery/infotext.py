@@ -34,6 +34,8 @@ def of_request(request: GenerationRequest, seed: int, model_hash: str) -> str:
         "RNG": "CPU",
         "Version": "Stepwise",
     }
+    if request.image:
+        pairs |= {"Denoising strength": request.strength, "Start picture": request.image}
     if request.branch is not None:
         # The web UI has no such thing: the whole request, from which the picture can be made again.
         pairs |= {"Branched at": request.branch.at, "Stepwise": request.to_json()}
@@ -77,6 +79,7 @@ def to_fields(found: dict[str, str]) -> dict[str, Any]:
         ("Steps", "steps", int),
         ("CFG scale", "cfg_scale", float),
         ("Seed", "seed", int),
+        ("Denoising strength", "strength", float),
     )
     for key, field, kind in numbers:
         try:

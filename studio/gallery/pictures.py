@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from PIL import Image, PngImagePlugin
 
@@ -35,20 +38,31 @@ def save(picture: Image.Image, text: str, outputs: Path, owner: str, name: str) 
     folder = folder_of(outputs, owner) / time.strftime("%Y-%m-%d")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{time.strftime('%H%M%S')}-{name}.png"
-    written = path.with_suffix(".partial")
     notes = PngImagePlugin.PngInfo()
     notes.add_text(infotext.CHUNK, text)
+    with whole(path) as file:
+        picture.save(file, "PNG", pnginfo=notes)
+    return path
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to, which is at ``path`` afterwards, durable, or not at all.
+
+    Raises:
+        OSError: if it could not be written.
+    """
+    written = path.with_suffix(".partial")
     try:
         with written.open("wb") as file:
-            picture.save(file, "PNG", pnginfo=notes)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         written = written.rename(path)
-        _sync_folder(folder)
+        _sync_folder(path.parent)
     except BaseException:
         written.unlink(missing_ok=True)
         raise
-    return path
 
 
 def _sync_folder(folder: Path) -> None:

@@ -10,6 +10,8 @@ import diffusers
 import torch
 import transformers
 from diffusers import DiffusionPipeline, SchedulerMixin
+from diffusers.image_processor import VaeImageProcessor
+from PIL import Image
 from torch import Tensor, nn
 
 from studio.diffusion.linear_preview import LinearPreview, fit
@@ -55,9 +57,11 @@ class LoadedModel:
         channels = int(self.denoiser.config.in_channels)  # type: ignore[union-attr, arg-type]
         return (channels, height // self.scale, width // self.scale)
 
-    def pipeline_for(self, scheduler: SchedulerMixin) -> DiffusionPipeline:
-        """A pipeline object of its own for one run, over the shared components."""
-        pipeline = self._kind(**(self._components | {"scheduler": scheduler}), requires_safety_checker=False)
+    def pipeline_for(self, scheduler: SchedulerMixin, from_picture: bool = False) -> DiffusionPipeline:
+        """A pipeline object of its own for one run, over the shared components; the one that
+        starts from a picture, where that is asked for."""
+        kind = diffusers.StableDiffusionImg2ImgPipeline if from_picture else self._kind
+        pipeline = kind(**(self._components | {"scheduler": scheduler}), requires_safety_checker=False)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
@@ -74,6 +78,10 @@ class LoadedModel:
         latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mean
         scaled: Tensor = latents.float() * self.vae.config.scaling_factor  # type: ignore[union-attr]
         return scaled
+
+    def encode_picture(self, picture: Image.Image) -> Tensor:
+        """Latents (1, C, h, w) of an RGB picture whose sides are multiples of 8."""
+        return self.encode(VaeImageProcessor(vae_scale_factor=self.scale).preprocess(picture))
 
     @torch.no_grad()
     def compute(self, call: ModelCall, arguments: dict[str, Any]) -> Any:

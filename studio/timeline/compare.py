@@ -21,6 +21,8 @@ LABELS = {
     "batch_size": "Batch size",
     "seed": "Seed",
     "noise_seed": "Noise seed",
+    "image": "Start picture",
+    "strength": "Strength",
     "reproducible": "Reproducible",
 }
 """The settings in the order in which they are told, as the page names them."""

@@ -25,6 +25,7 @@ from studio.timeline.record import RecordedStep
 VERSION = 1
 HEADER = "stepwise"
 """The key of the header's metadata that the JSON is under."""
+PICTURE = "picture"
 MOST_STEPS = 1_000
 LARGEST_PICTURE = 16_000_000
 BROKEN = "This file is broken or no Stepwise run: it may not have been copied whole."
@@ -54,8 +55,9 @@ class _Tensors:
         return [self.packed(item) for item in value] if isinstance(value, list) else value
 
 
-def write(path: Path, steps: Sequence[RecordedStep], about: Mapping[str, Any]) -> None:
-    """Write steps, and what there is to say ``about`` them (JSON), whole or not at all.
+def write(path: Path, steps: Sequence[RecordedStep], about: Mapping[str, Any], picture: bytes = b"") -> None:
+    """Write steps, what there is to say ``about`` them (JSON), and the PNG they start from, whole
+    or not at all.
 
     Raises:
         OSError: if it could not be written.
@@ -63,8 +65,10 @@ def write(path: Path, steps: Sequence[RecordedStep], about: Mapping[str, Any]) -
     tensors = _Tensors()
     told = [_packed(step, tensors) for step in steps]
     for number, step in enumerate(steps):
-        for name, picture in step.pictures.items():
-            tensors.named[f"{number}.{name}"] = torch.frombuffer(bytearray(picture), dtype=torch.uint8)
+        for name, jpeg in step.pictures.items():
+            tensors.named[f"{number}.{name}"] = torch.frombuffer(bytearray(jpeg), dtype=torch.uint8)
+    if picture:
+        tensors.named[PICTURE] = torch.frombuffer(bytearray(picture), dtype=torch.uint8)
     header = json.dumps({"version": VERSION, "steps": told, **about}, ensure_ascii=False, allow_nan=True)
     partial = path.with_name(path.name + ".partial")
     try:
@@ -96,8 +100,8 @@ def _packed(step: RecordedStep, tensors: _Tensors) -> dict[str, Any]:
     }
 
 
-def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any]]:
-    """The steps of a file, and what it says about them.
+def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any], bytes]:
+    """The steps of a file, what it says about them, and the PNG they start from.
 
     Raises:
         UnreadableRun: if it is truncated, of another version, or not such a file at all.
@@ -111,7 +115,8 @@ def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any]
             if not isinstance(told, list) or not len(told) <= MOST_STEPS:
                 raise UnreadableRun(BROKEN)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return [_unpacked(number, step, tensors, decode) for number, step in enumerate(told)], about
+            picture = tensors[PICTURE].numpy().tobytes() if PICTURE in tensors else b""
+            return [_unpacked(number, step, tensors, decode) for number, step in enumerate(told)], about, picture
     except UnreadableRun:
         raise
     except Exception as error:  # whatever a file that somebody made can cause means the same

@@ -25,8 +25,8 @@ ENDS: dict[str, Callable[[Run], Event]] = {
 }
 
 
-def save(run: Run, path: Path) -> None:
-    """Write a run that has ended into one file, whole or not at all.
+def save(run: Run, path: Path, picture: bytes = b"") -> None:
+    """Write a run that has ended into one file, whole or not at all, with the PNG it starts from.
 
     Raises:
         StudioError: if it is still being painted.
@@ -43,12 +43,12 @@ def save(run: Run, path: Path) -> None:
         "midway": [run.midway.sigma, run.midway.kept, run.midway.at],
         "end": type(run.last_event).__name__,
     }
-    file_format.write(path, run.steps, about)
+    file_format.write(path, run.steps, about, picture)
 
 
-def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]) -> Run:
-    """The run of a saved file, with all its steps its own; ``decode`` gives the autoencoder of
-    the model of that name.
+def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]) -> tuple[Run, bytes]:
+    """The run of a saved file, with all its steps its own, and the PNG it starts from; ``decode``
+    gives the autoencoder of the model of that name.
 
     Raises:
         UnreadableRun: if the file is truncated, of another version, or none at all.
@@ -58,7 +58,7 @@ def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]
     def later(latents: Tensor) -> Tensor:
         return decode(request.model)(latents)
 
-    steps, about = file_format.read(path, later)
+    steps, about, picture = file_format.read(path, later)
     request = _request(about)
     limits.check(request)
     run = Run(request, owner)
@@ -69,7 +69,7 @@ def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]
     run.midway = _midway(about.get("midway"))
     run.evaluations = max(_count(about.get("evaluations")), len(steps))
     _tell(run, str(about.get("end")))
-    return run
+    return run, picture
 
 
 def _request(about: dict[str, Any]) -> GenerationRequest:

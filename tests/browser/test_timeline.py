@@ -294,3 +294,51 @@ def test_words_in_force_are_seen_on_the_strip(page: Page, served: Served) -> Non
     expect(page.locator(".sw-words")).to_have_text("a dog on a street at night")
     page.locator(".sw-strip li").nth(2).click()
     expect(page.locator(".sw-words")).to_have_text("a cat on a street at night")
+
+
+def test_a_step_is_used_as_start_and_its_noising_is_seen(page: Page, served: Served) -> None:
+    first = paint(page, served)
+    page.click(".sw-start")
+    page.locator("#start .label-wrap").click()
+    page.wait_for_selector("#start-picture img")
+    page.fill("#prompt textarea", "a dog on a beach")
+    page.click("button#paint")
+    expect(page.locator(".sw-row")).to_have_count(2)
+    finished(page)
+    run = newest(served)
+    assert run.request.image
+    assert run.root is not first.root
+    assert len(run.steps) == 6
+    expect(page.locator(".sw-strip li.sw-forward")).to_have_count(4)
+    expect(page.locator(".sw-step")).to_have_text("Step 6 of 6")
+    page.locator(".sw-strip li").first.click()
+    expect(page.locator(".sw-step")).to_have_text("Noising 1 of 4")
+    expect(page.locator(".sw-hint")).to_contain_text("being noised")
+    page.locator(".sw-strip li").nth(6).click()
+    expect(page.locator(".sw-step")).to_have_text("Step 3 of 6")
+    page.fill("#prompt textarea", "a cat on a beach")
+    page.press("#prompt textarea", "Tab")
+    page.click("#branch")
+    branch = branched(page, served, 3)
+    assert branch.kept == 3
+    assert branch.request.image == run.request.image
+
+
+def test_a_photograph_is_brought_to_start_from(page: Page, served: Served, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    Image.new("CMYK", (400, 300), (0, 230, 230, 10)).save(photo)
+    page.locator("#start .label-wrap").click()
+    page.set_input_files("#start-picture input[type=file]", photo)
+    page.wait_for_selector("#start-picture img")
+    run = paint_from_picture(page, served)
+    red, green, blue = served.studio.inputs.get(run.request.image).getpixel((10, 10))  # type: ignore[misc]
+    assert red > 2 * green
+    assert red > 2 * blue
+    assert len(run.steps) == 6
+
+
+def paint_from_picture(page: Page, served: Served) -> Run:
+    set_number(page, "steps", STEPS)
+    page.click("button#paint")
+    finished(page)
+    return newest(served)

@@ -1,0 +1,112 @@
+"""Pictures that people bring to start from, kept by their content, so that a request can name them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import tempfile
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from studio.errors import UnreadablePicture
+from studio.gallery.pictures import MOST_PIXELS, TOO_LARGE, whole
+
+KINDS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+GROUND = (255, 255, 255)
+"""What shows through transparent places."""
+
+
+class Inputs:
+    """A folder of PNG files, each named by the SHA-256 of its pixels."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def add(self, picture: Image.Image) -> str:
+        """Keep a picture (RGB, upright, without transparency) and return its name.
+
+        Raises:
+            OSError: if it could not be written.
+        """
+        plain = upright(picture)
+        digest = hashlib.sha256(f"{plain.width}x{plain.height}".encode() + plain.tobytes()).hexdigest()
+        path = self._path(digest)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole(path) as file:
+                plain.save(file, "PNG")
+        return digest
+
+    def add_file(self, path: Path) -> str:
+        """Keep the picture in a file somebody offers; of an animated one, the first frame.
+
+        Raises:
+            UnreadablePicture: if it is none we can read, or too large.
+            OSError: if it could not be written.
+        """
+        try:
+            with Image.open(path, formats=KINDS) as picture:
+                if picture.width * picture.height > MOST_PIXELS:
+                    raise UnreadablePicture(TOO_LARGE)
+                picture.load()
+                return self.add(picture)
+        except (UnreadablePicture, Image.DecompressionBombError):
+            raise UnreadablePicture(TOO_LARGE) from None
+        except Exception as error:  # Pillow raises many kinds for broken files; all mean: not readable
+            raise UnreadablePicture(f"This file is no picture that can be read ({', '.join(KINDS)}).") from error
+
+    def has(self, name: str) -> bool:
+        """Whether the picture of that name is here."""
+        return bool(re.fullmatch("[0-9a-f]{64}", name)) and self._path(name).is_file()
+
+    def restore(self, name: str, png: bytes) -> None:
+        """Keep a picture that came with a saved run.
+
+        Raises:
+            UnreadablePicture: if it is not the one of that name.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "picture.png"
+            path.write_bytes(png)
+            if self.add_file(path) != name:
+                raise UnreadablePicture("The picture in this file is not the one its run starts from.")
+
+    def read(self, name: str) -> bytes:
+        """The PNG of that name.
+
+        Raises:
+            UnreadablePicture: if it is not here.
+        """
+        try:
+            return self._path(name).read_bytes()
+        except OSError:
+            raise UnreadablePicture("The picture this starts from is not here: bring it again.") from None
+
+    def get(self, name: str) -> Image.Image:
+        """The picture of that name.
+
+        Raises:
+            UnreadablePicture: if it is not here.
+        """
+        return Image.open(io.BytesIO(self.read(name)), formats=["PNG"]).convert("RGB")
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.png"
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """RGB, turned as its camera held it, transparent places on white, 16 bit brought to 8."""
+    turned = ImageOps.exif_transpose(picture)
+    if turned.mode.startswith("I"):
+        turned = turned.point(lambda value: value / 257).convert("L") if turned.mode == "I;16" else turned.convert("L")
+    if turned.has_transparency_data:
+        ground = Image.new("RGBA", turned.size, (*GROUND, 255))
+        turned = Image.alpha_composite(ground, turned.convert("RGBA"))
+    return turned.convert("RGB")
+
+
+def fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """The middle of a picture at that size, cut where the proportions differ."""
+    return ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)

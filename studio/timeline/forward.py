@@ -1,0 +1,60 @@
+"""The forward process: a picture being noised to where the reverse process takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from torch import Tensor
+
+from studio.diffusion.preview import jpeg
+from studio.timeline.record import RecordedStep
+
+
+@dataclass(frozen=True)
+class ForwardStep:
+    """The picture with that much noise."""
+
+    sigma: float
+    noisy: Tensor
+    """x0 + sigma * noise (N, C, h, w), in fp32."""
+    denoised: Tensor
+    """x0: the picture itself."""
+    decode: Callable[[Tensor], Tensor] = field(repr=False)
+
+    @cached_property
+    def preview(self) -> bytes:
+        """JPEG of ``noisy``, scaled to a picture's variance; decoded when first asked for."""
+        return jpeg(self.decode(self.noisy / (1 + self.sigma**2) ** 0.5))
+
+
+@dataclass(frozen=True)
+class Forward:
+    """From the picture to the first step of a run.
+
+    The noise is the one the run began with, x_t = alpha * x0 + sigma * noise solved for it, so
+    the last frame is exactly what the first step got.
+    """
+
+    encode: Callable[[], Tensor] = field(repr=False)
+    """Latents of the picture (1, C, h, w)."""
+    first: RecordedStep
+    count: int
+    """Frames: as many as the steps that the picture stands in for, and at least 2."""
+
+    @cached_property
+    def steps(self) -> list[ForwardStep]:
+        """The frames, the picture itself first."""
+        level = self.first.level
+        clean = self.encode().cpu().expand_as(self.first.noisy)
+        noise = (self.first.noisy / level.alpha - clean) / level.ratio
+        return [
+            ForwardStep(sigma, clean + sigma * noise, clean, self.first.decode)
+            for sigma in rising(level.ratio, self.count)
+        ]
+
+
+def rising(last: float, count: int) -> list[float]:
+    """``count`` noise levels from 0 to ``last``, evenly in the square root: as the eye sees noise come."""
+    return [last * (index / (count - 1)) ** 2 for index in range(count)]

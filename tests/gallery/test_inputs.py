@@ -1,0 +1,96 @@
+"""Pictures that people bring: kept by their content, brought to one form, or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from studio.errors import UnreadablePicture
+from studio.gallery.inputs import Inputs, fitted, upright
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Inputs:
+    return Inputs(tmp_path / "inputs")
+
+
+def gradient(width: int = 40, height: int = 30) -> Image.Image:
+    values = np.arange(width * height * 3, dtype=np.uint32).reshape(height, width, 3) * 7 % 256
+    return Image.fromarray(values.astype(np.uint8))
+
+
+def test_a_picture_comes_back_as_it_was_under_the_name_of_its_content(inputs: Inputs) -> None:
+    name = inputs.add(gradient())
+    assert inputs.get(name).tobytes() == gradient().tobytes()
+    assert inputs.add(gradient()) == name
+    assert inputs.has(name)
+    assert inputs.add(gradient(30, 40)) != name
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_every_usual_kind_of_file_is_read(inputs: Inputs, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "picture"
+    gradient().save(path, kind)
+    assert inputs.get(inputs.add_file(path)).size == (40, 30)
+
+
+def test_a_photograph_is_turned_as_the_camera_held_it(inputs: Inputs, tmp_path: Path) -> None:
+    path, exif = tmp_path / "photo.jpg", Image.Exif()
+    exif[0x0112] = 6
+    gradient().save(path, exif=exif)
+    assert inputs.get(inputs.add_file(path)).size == (30, 40)
+
+
+def test_transparent_places_are_white() -> None:
+    clear = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
+    assert upright(clear).getpixel((1, 1)) == (255, 255, 255)
+    half = Image.new("LA", (4, 4), (0, 128))
+    assert upright(half).getpixel((1, 1)) == pytest.approx((127, 127, 127), abs=1)
+
+
+def test_sixteen_bits_keep_their_brightness(tmp_path: Path, inputs: Inputs) -> None:
+    path = tmp_path / "deep.png"
+    Image.fromarray(np.full((4, 4), 32768, np.uint16)).save(path)
+    assert inputs.get(inputs.add_file(path)).getpixel((1, 1)) == pytest.approx((128, 128, 128), abs=1)
+
+
+@given(st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "I;16"]))
+def test_every_mode_becomes_plain_colour(mode: str) -> None:
+    assert upright(Image.new(mode, (3, 2))).mode == "RGB"
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(8, 64), st.integers(8, 64))
+def test_any_picture_fits_any_size(width: int, height: int, to_width: int, to_height: int) -> None:
+    assert fitted(Image.new("RGB", (width, height)), to_width, to_height).size == (to_width, to_height)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, b"GIF89a\xff\xff\xff\xff"])
+def test_what_is_no_picture_is_told(inputs: Inputs, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "thing.png"
+    path.write_bytes(content)
+    with pytest.raises(UnreadablePicture):
+        inputs.add_file(path)
+
+
+def test_absurd_sizes_are_refused_before_their_pixels_are_read(inputs: Inputs, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    Image.new("1", (9000, 9000)).save(path)
+    with pytest.raises(UnreadablePicture, match="too large"):
+        inputs.add_file(path)
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "0" * 63, "0" * 64, "x" * 64])
+def test_a_name_that_is_none_finds_nothing(inputs: Inputs, name: str) -> None:
+    assert not inputs.has(name)
+
+
+def test_a_picture_that_is_not_the_one_of_its_name_is_refused(inputs: Inputs, tmp_path: Path) -> None:
+    path = tmp_path / "other.png"
+    gradient().save(path)
+    with pytest.raises(UnreadablePicture, match="not the one"):
+        inputs.restore("0" * 64, path.read_bytes())
