@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from components import footer, recent, stage, tree
+from components import footer, how, recent, stage, tree
 from components.controls import LOCKED, RANDOM, Controls
 from components.viewers import Viewers
 from components.visitors import Visitors
@@ -210,6 +210,18 @@ class Bindings:
             return ""
         found = compare.differences(run.request, changed)
         return escape("; ".join(each.sentence for each in found)) or "Unchanged: the same picture again."
+
+    # How it works
+
+    def noised(self, picture: Image.Image | None, timestep: float) -> str:
+        """A picture at a noise level, in both spaces."""
+        return how.shown(self._studio, picture, timestep)
+
+    def bring_back(self, picture: Image.Image | None, timestep: float) -> tuple[Any, Any, Any]:
+        """Picture, strength and prompt of a run that starts from there."""
+        if picture is None:
+            raise gr.Error("Drop a picture first.", print_exception=False)
+        return picture, how.strength(timestep), SKIP
 
     # The rest of the page
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from components import suggestions
 from components.suggestions import EXAMPLES
 from studio.presets import AUTOMATIC, SAMPLERS, SCHEDULES
 from studio.request import GenerationRequest
@@ -50,6 +51,7 @@ class Actions:
     reuse: Any
     open_picture: Any
     open_run: Any
+    prompt_note: Any
     steps_note: Any
     cfg_note: Any
     size_note: Any
@@ -82,6 +84,8 @@ def build(models: list[str]) -> tuple[Controls, Actions]:
     prompt = gr.Textbox(
         EXAMPLES[0], label="Prompt", lines=3, max_lines=8, elem_id="prompt", placeholder="What shall it be?"
     )
+    suggestions.build()
+    prompt_note = _note()
     with gr.Row(elem_classes="sw-chips"):
         surprise = gr.Button("Surprise me", size="sm", elem_id="surprise", min_width=60)
         examples = tuple(gr.Button(text, size="sm", min_width=60) for text in EXAMPLES[1:])
@@ -129,5 +133,5 @@ def build(models: list[str]) -> tuple[Controls, Actions]:
         seed_mode,
         seed,
     )
-    notes = (steps_note, cfg_note, size_note, strength_note)
+    notes = (prompt_note, steps_note, cfg_note, size_note, strength_note)
     return controls, Actions(paint, surprise, examples, reuse, open_picture, open_run, *notes)

@@ -6,12 +6,12 @@ from typing import Any
 
 import gradio as gr
 
-from components import branching, controls, footer, inspector, recent, stage, tree
+from components import branching, card, controls, footer, how, inspector, recent, stage, tree
 from components.bindings import Bindings
 from components.looking import Looking
 from components.theme import theme, variables
 from components.visitors import SCRIPT, Visitors
-from components.wiring import Parts, bind
+from components.wiring import Parts, bind, bind_how
 from studio import Studio
 
 HEADER = """
@@ -44,20 +44,27 @@ def build(studio: Studio) -> gr.Blocks:
     functions = Looking(studio, visitors).functions()
     with gr.Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
         gr.HTML(HEADER, js_on_load=HEADER_SCRIPT, padding=False)
-        with gr.Row(elem_id="studio", equal_height=False):
-            with gr.Column(elem_id="left", min_width=0):
-                widgets, actions = controls.build(studio.library.names)
-            with gr.Column(elem_id="middle", min_width=0):
-                shown = stage.build(functions)
-                with gr.Row(elem_id="below", equal_height=False):
-                    grown = tree.build()
-                    strip = recent.build()
-            with gr.Column(elem_id="right", min_width=0):
-                inspector.build()
-                panel = branching.build()
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("Create"), gr.Row(elem_id="studio", equal_height=False):
+                with gr.Column(elem_id="left", min_width=0):
+                    widgets, actions = controls.build(studio.library.names)
+                with gr.Column(elem_id="middle", min_width=0):
+                    shown = stage.build(functions)
+                    with gr.Row(elem_id="below", equal_height=False):
+                        grown = tree.build()
+                        strip = recent.build()
+                with gr.Column(elem_id="right", min_width=0):
+                    inspector.build()
+                    panel = branching.build()
+            with gr.Tab("How it works", elem_classes="sw-page"):
+                explained = how.build()
+            with gr.Tab("Model", elem_classes="sw-page"):
+                card.build()
         download = gr.DownloadButton("Download", elem_id="download", visible="hidden")
         parts = Parts(shown, strip, grown, footer.build(), download)
-        bind(Bindings(studio, visitors), widgets, actions, panel, parts, page)
+        made = Bindings(studio, visitors)
+        bind(made, widgets, actions, panel, parts, page)
+        bind_how(made, widgets, explained)
     return page
 
 

@@ -1,9 +1,18 @@
 """Prompts the embedded model can paint, from the words it was taught."""
 
+from __future__ import annotations
+
 import json
 import random
+import re
+from html import escape
+from typing import Any
 
-from studio.models.library import EMBEDDED_FOLDER
+import gradio as gr
+
+from components.stage import ASSETS
+from studio import prompt_schedule
+from studio.models.library import EMBEDDED, EMBEDDED_FOLDER
 
 EXAMPLES = (
     "a cat on a rainy street at night",
@@ -11,16 +20,61 @@ EXAMPLES = (
     "a penguin on a beach at sunset",
     "a castle in the mountains in the morning",
 )
-_WORDS = json.loads((EMBEDDED_FOLDER / "vocabulary.json").read_text(encoding="utf-8"))
-THINGS: list[str] = _WORDS["things"]
+_VOCABULARY = json.loads((EMBEDDED_FOLDER / "vocabulary.json").read_text(encoding="utf-8"))
+THINGS: list[str] = _VOCABULARY["things"]
+PHRASES: list[str] = [
+    *THINGS,
+    *(synonym for synonyms in _VOCABULARY["synonyms"].values() for synonym in synonyms),
+    *_VOCABULARY["places"],
+    *_VOCABULARY["times"],
+    *_VOCABULARY["weathers"],
+    *_VOCABULARY["styles"],
+]
+"""What completion offers."""
+KNOWN: frozenset[str] = frozenset(_VOCABULARY["words"])
+MOST_NAMED = 5
+
+
+def build() -> Any:
+    """The component that completes what is typed, in the layout that is open."""
+    return gr.HTML(
+        {"phrases": PHRASES},
+        html_template='<div class="sw-completions" role="group" aria-label="Completions, Tab takes the first"></div>',
+        js_on_load=(ASSETS / "completion.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id="completions",
+        padding=False,
+    )
 
 
 def surprise() -> str:
-    """A prompt of a thing, a place, a time and sometimes a weather."""
-    thing, place = random.choice(THINGS), random.choice(_WORDS["places"])
+    """A prompt of a thing, a place, a time and sometimes a weather and a style."""
+    thing, place = random.choice(THINGS), random.choice(_VOCABULARY["places"])
     words = [f"{'an' if thing[0] in 'aeio' else 'a'} {thing}", place]
     if not place.endswith("moon"):
         if not place.endswith("room") and random.random() < 0.35:
-            words.append(random.choice(_WORDS["weathers"]))
-        words.append(random.choice(_WORDS["times"]))
+            words.append(random.choice(_VOCABULARY["weathers"]))
+        words.append(random.choice(_VOCABULARY["times"]))
+    if _VOCABULARY["styles"] and random.random() < 0.35:
+        words.append(random.choice(_VOCABULARY["styles"]))
     return " ".join(words)
+
+
+def unknown(prompt: str) -> list[str]:
+    """The words of a prompt that the embedded model was never taught, each once, in order.
+    Scheduling marks are no words; plurals of what it knows count as known."""
+    texts = {*prompt_schedule.words(prompt, 4)}
+    words = [word for text in sorted(texts) for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text)]
+    return [word for word in dict.fromkeys(words) if not _is_known(word.lower())]
+
+
+def on_unknown(prompt: str, model: str) -> str:
+    """A note on words that the embedded model does not know; empty for other models."""
+    words = unknown(prompt) if model == EMBEDDED else []
+    named = ", ".join(f"“{word}”" for word in words[:MOST_NAMED])
+    more = f" and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else ""
+    return escape(f"This model has never seen: {named}{more}.") if words else ""
+
+
+def _is_known(word: str) -> bool:
+    return any(form in KNOWN for form in (word, word.removesuffix("s"), word.removesuffix("es")))

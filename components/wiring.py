@@ -11,7 +11,8 @@ from components import footer
 from components.bindings import Bindings
 from components.branching import Branching
 from components.controls import Actions, Controls
-from components.suggestions import surprise
+from components.how import How
+from components.suggestions import on_unknown, surprise
 from studio import advice
 from studio.presets import AUTOMATIC, schedules_of
 
@@ -20,6 +21,10 @@ STREAM: dict[str, Any] = PRIVATE | {"concurrency_limit": None}
 QUICK: dict[str, Any] = PRIVATE | {"queue": False}
 CHOSEN = "(at, ...rest) => [window.stepwise.chosen(), ...rest]"
 """Puts the number of steps up to the one that is looked at in the place of the first input."""
+PAINT = """() => {
+  document.querySelector('#tabs button[role="tab"]').click();
+  setTimeout(() => document.querySelector('#paint').click(), 300);
+}"""
 CLICK_DOWNLOAD = "() => setTimeout(() => document.querySelector('#download')?.click(), 100)"
 
 
@@ -100,7 +105,17 @@ def _schedules(sampler: str, schedule: str) -> Any:
     return gr.Dropdown(choices=offered, value=schedule if schedule in offered else AUTOMATIC)
 
 
+def bind_how(made: Bindings, controls: Controls, part: How) -> None:
+    """Tie the part that explains to the handlers; its button fills the controls and paints."""
+    for event in (part.picture.change, part.timestep.change):
+        event(made.noised, [part.picture, part.timestep], part.shown, trigger_mode="always_last", **PRIVATE)
+    filled = [controls.image, controls.strength, controls.prompt]
+    part.back.click(made.bring_back, [part.picture, part.timestep], filled, **QUICK).then(None, js=PAINT)
+
+
 def _advise(made: Bindings, controls: Controls, actions: Actions) -> None:
+    for widget in (controls.prompt, controls.model):
+        widget.change(on_unknown, [controls.prompt, controls.model], actions.prompt_note, **QUICK)
     gr.on(
         [controls.steps.change, controls.strength.change, controls.image.change],
         lambda steps, strength, image: advice.on_strength(steps or 0, strength or 0) if image else "",

@@ -27,9 +27,11 @@ from studio.status import Status
 from studio.timeline.runs import Runs
 
 if TYPE_CHECKING:
+    from PIL import Image
     from torch import Tensor
 
     from studio.diffusion.attention import WordMap
+    from studio.diffusion.forward_process import Noised
     from studio.engine import Engine
     from studio.timeline.forward import Forward
 
@@ -130,6 +132,20 @@ class Studio:
             StudioError: for a model that is no UNet, or an engine that has stopped.
         """
         return self._ask(lambda engine: engine.words(run, index))
+
+    def noised(self, picture: Image.Image, timestep: int, model: str = EMBEDDED) -> Noised:
+        """A picture after so many steps (0 to 999) of the noising a model was trained with, as
+        pixels and as latents.
+
+        Raises:
+            StudioError: if the engine has stopped.
+        """
+        from studio.diffusion.forward_process import noised  # here, since it loads PyTorch
+        from studio.gallery.inputs import fitted, upright
+
+        side = self.library.native_side(model)
+        small = fitted(upright(picture), side, side)
+        return self._ask(lambda engine: noised(engine.model(model), small, timestep))
 
     def _forward(self, run: Run) -> Forward | None:
         from studio.gallery.inputs import fitted

@@ -38,6 +38,8 @@ class LoadedModel:
         self.denoiser: nn.Module = self._components["unet"]
         self.vae: nn.Module = self._components["vae"]
         self.tokenizer: Any = self._components["tokenizer"]
+        self.alphas_cumprod: Tensor = pipeline.scheduler.alphas_cumprod
+        """Share of signal, squared, at each timestep the model was trained on."""
         self.trained_as: dict[str, Any] = dict(pipeline.scheduler.config)
         self.linear_preview: LinearPreview = fit(self.decode, self.encode)
         self._seam = ModelSeam(self.denoiser)
@@ -79,9 +81,14 @@ class LoadedModel:
         scaled: Tensor = latents.float() * self.vae.config.scaling_factor  # type: ignore[union-attr]
         return scaled
 
+    def preprocess(self, picture: Image.Image) -> Tensor:
+        """An RGB picture, its sides cut to multiples of 8, as (1, 3, H, W) from -1 to 1."""
+        pixels: Tensor = VaeImageProcessor(vae_scale_factor=self.scale).preprocess(picture)
+        return pixels
+
     def encode_picture(self, picture: Image.Image) -> Tensor:
-        """Latents (1, C, h, w) of an RGB picture whose sides are multiples of 8."""
-        return self.encode(VaeImageProcessor(vae_scale_factor=self.scale).preprocess(picture))
+        """Latents (1, C, h, w) of an RGB picture."""
+        return self.encode(self.preprocess(picture))
 
     @torch.no_grad()
     def compute(self, call: ModelCall, arguments: dict[str, Any]) -> Any:

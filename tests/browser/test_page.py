@@ -125,7 +125,7 @@ def test_a_request_outside_the_limits_is_refused_with_what_to_change(page: Page,
 
 def test_advice_stands_beside_the_control(page: Page) -> None:
     set_number(page, "steps", 4)
-    expect(page.locator(".sw-note").first).to_have_text(re.compile("20 to 50"))
+    expect(page.get_by_text("20 to 50 is where")).to_be_visible()
 
 
 def test_a_closed_tab_puts_its_run_aside(page: Page, served: Served) -> None:
@@ -162,3 +162,36 @@ def test_every_control_has_a_name_and_buttons_fit_a_thumb(page: Page) -> None:
         box = page.locator(name).first.bounding_box()
         assert box is not None
         assert box["height"] >= 44
+
+
+def test_a_word_is_completed_and_an_unknown_one_is_named(page: Page) -> None:
+    page.fill("#prompt textarea", "")
+    page.focus("#prompt textarea")
+    page.keyboard.type("a cat in Atlantis on a b")
+    expect(page.locator(".sw-completions button").first).to_have_text("on a beach")
+    expect(page.get_by_text("never seen: “Atlantis”")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.locator("#prompt textarea")).to_have_value("a cat in Atlantis on a beach")
+    page.keyboard.type(" at n")
+    page.locator(".sw-completions button", has_text="at night").click()
+    expect(page.locator("#prompt textarea")).to_have_value("a cat in Atlantis on a beach at night")
+
+
+def test_how_it_works_noises_a_picture_and_lets_the_model_bring_it_back(page: Page, served: Served) -> None:
+    page.get_by_role("tab", name="How it works").click()
+    set_number(page, "how-timestep", 400)
+    expect(page.locator("#how-shown")).to_contain_text("timestep 400")
+    expect(page.locator("#how-shown")).to_contain_text("8 × 16 × 16 = 2,048 numbers")
+    expect(page.locator(".sw-spaces img")).to_have_count(3)
+    page.click("#how-back")
+    finished(page)
+    run = served.studio.runs.of(pictures.LOCAL)[-1]
+    assert run.request.strength == 0.4
+    assert run.forward is not None
+    expect(page.locator(".sw-strip li.sw-forward").first).to_be_visible()
+
+
+def test_the_model_card_is_in_the_page(page: Page) -> None:
+    page.get_by_role("tab", name="Model").click()
+    expect(page.locator("#card")).to_contain_text("Model card")
+    expect(page.locator("#card-samples img")).to_be_visible()

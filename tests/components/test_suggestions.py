@@ -1,0 +1,56 @@
+"""What the page says about the words of a prompt."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.card import text
+from components.suggestions import EXAMPLES, PHRASES, on_unknown, surprise, unknown
+from studio.models.library import EMBEDDED
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a cat in Istanbul", ["Istanbul"]),
+        ("Kitty, living room, MORNING", []),
+        ("two cats", ["two"]),
+        ("a [cat:zebra:0.5] on a beach", ["zebra"]),
+        ("naïve Œuvre don't", ["naïve", "Œuvre", "don't"]),
+        ("", []),
+        ("zebra zebra", ["zebra"]),
+        ("12 (cat:1.3)", []),
+    ],
+)
+def test_words_it_was_never_taught_are_named(prompt: str, expected: list[str]) -> None:
+    assert unknown(prompt) == expected
+
+
+def test_the_note_is_short_safe_and_only_for_the_embedded_model() -> None:
+    assert on_unknown("a cat", EMBEDDED) == ""
+    assert on_unknown("a zebra", "another-model") == ""
+    assert on_unknown("qa qb qc qd qe qf qg", EMBEDDED).endswith("and 2 more.")
+    assert "<" not in on_unknown("<img src=x>", EMBEDDED)
+
+
+@given(st.text(max_size=200))
+def test_any_prompt_is_read(prompt: str) -> None:
+    assert isinstance(on_unknown(prompt, EMBEDDED), str)
+
+
+@pytest.mark.parametrize("prompt", [*EXAMPLES, *PHRASES])
+def test_what_the_page_offers_is_known(prompt: str) -> None:
+    assert unknown(prompt) == []
+
+
+def test_a_surprise_is_known() -> None:
+    assert all(unknown(surprise()) == [] for _ in range(100))
+
+
+@pytest.mark.parametrize("name", ["README.md", "DATA.md"])
+def test_the_cards_have_no_links_that_lead_nowhere(name: str) -> None:
+    assert "](DATA.md)" not in text(name)
+    assert "![" not in text(name)
+    assert len(text(name)) > 500
