@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import tempfile
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.processing_utils import save_file_to_cache
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from components import footer, how, recent, stage, tree
@@ -95,7 +98,8 @@ class Bindings:
             return
         run = runs[-1]
         if run.paused and not run.pause_asked:
-            run = self._studio.go_on(run, LEASE_S)
+            with contextlib.suppress(StudioError):  # a full queue, say: then it stays put aside
+                run = self._studio.go_on(run, LEASE_S)
         if run.ended:
             yield self._open(request, run)
         else:
@@ -168,22 +172,25 @@ class Bindings:
 
     def export(self, request: gr.Request, event: gr.EventData) -> str:
         """A file of the run that is shown: its strip in some form, its tree, or the run itself."""
-        from studio.timeline import export  # here, since it loads PyTorch
-
-        run, kind = self._shown(request), event._data.get("kind")
+        run = self._shown(request)
         if run is None:
             raise gr.Error("There is no run to keep yet.", print_exception=False)
-        folder = Path(tempfile.mkdtemp(prefix="stepwise-"))
         try:
-            if kind == "run":
-                run.save(folder / f"{run.id[:8]}.stepwise")
-            elif kind == "tree":
-                export.export_tree(self._studio.runs.tree(run), folder / f"{run.id[:8]}-tree.png")
-            else:
-                export.export(run, kind, folder / f"{run.id[:8]}{export.SUFFIXES[kind]}")
+            with tempfile.TemporaryDirectory() as folder:
+                made = self._exported(run, event._data.get("kind"), Path(folder) / run.id[:8])
+                return save_file_to_cache(made, cache_dir=get_upload_folder())
         except (StudioError, OSError, KeyError) as error:
             raise gr.Error(f"This could not be exported: {error}", print_exception=False) from None
-        return str(next(folder.iterdir()))
+
+    def _exported(self, run: Run, kind: Any, path: Path) -> Path:
+        from studio.timeline import export  # here, since it loads PyTorch
+
+        if kind == "run":
+            run.save(path.with_suffix(".stepwise"))
+            return path.with_suffix(".stepwise")
+        if kind == "tree":
+            return export.export_tree(self._studio.runs.tree(run), path.with_suffix(".png"))
+        return export.export(run, kind, path.with_suffix(export.SUFFIXES[kind]))
 
     def start_from(self, request: gr.Request, event: gr.EventData) -> Image.Image:
         """The picture of the step that is looked at, to start from."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 from collections import OrderedDict
 
 import gradio as gr
@@ -11,7 +12,8 @@ import gradio as gr
 from studio.gallery.pictures import LOCAL
 
 COOKIE = "stepwise-visitor"
-MOST_SESSIONS = 10_000
+MOST_OWNERS = 10_000
+"""Beyond these the ones not seen for longest have to load their page again."""
 NAMED = re.compile(r"[0-9a-f]{32}")
 SCRIPT = f"""<script>
 if (!/(^|; ){COOKIE}=[0-9a-f]{{32}}/.test(document.cookie)) {{
@@ -28,7 +30,9 @@ class Visitors:
 
     def __init__(self, public: bool) -> None:
         self._public = public
-        self._sessions: OrderedDict[str, str] = OrderedDict()
+        self._tokens: OrderedDict[str, str] = OrderedDict()
+        self._owners: dict[str, str] = {}
+        self._lock = threading.Lock()
 
     def owner(self, request: gr.Request) -> str:
         """Whose work it is: the login's, or on a public page the browser's (the tab's, where
@@ -41,13 +45,16 @@ class Visitors:
         return f"browser-{name}" if NAMED.fullmatch(name) else f"tab-{request.session_hash}"
 
     def admit(self, request: gr.Request) -> str:
-        """A new token that stands for this request's owner."""
-        token = secrets.token_hex(16)
-        self._sessions[token] = self.owner(request)
-        if len(self._sessions) > MOST_SESSIONS:
-            self._sessions.popitem(last=False)
+        """The token that stands for this request's owner, the same for all their pages."""
+        owner = self.owner(request)
+        with self._lock:
+            token = self._tokens.setdefault(owner, secrets.token_hex(16))
+            self._tokens.move_to_end(owner)
+            self._owners[token] = owner
+            if len(self._tokens) > MOST_OWNERS:
+                del self._owners[self._tokens.popitem(last=False)[1]]
         return token
 
     def known_as(self, token: object) -> str | None:
         """The owner a token stands for."""
-        return self._sessions.get(token) if isinstance(token, str) else None
+        return self._owners.get(token) if isinstance(token, str) else None

@@ -166,7 +166,8 @@ class Studio:
 
     def _ask(self, errand: Callable[[Engine], T]) -> T:
         def asked() -> T:
-            assert self.engine is not None
+            if self.engine is None:
+                raise StudioError("The engine has stopped: start Stepwise again.")
             return errand(self.engine)
 
         try:
