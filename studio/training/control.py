@@ -8,22 +8,17 @@ sketch and is added to it.
 from __future__ import annotations
 
 from pathlib import Path
-from random import Random
 
+import numpy as np
 import torch
-from diffusers import ControlNetModel, DDPMScheduler, StableDiffusionPipeline
-from numpy.typing import NDArray
-from PIL import Image
+from diffusers import ControlNetModel, StableDiffusionPipeline
 from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.training import denoiser
-from studio.training.loop import Loop, Plan, autocast, choose_device
-from studio.training.pictures import sheet, to_pixels
-from studio.training.world import SceneDataset
-from studio.training.world.captions import caption
-
-import numpy as np  # isort: skip
+from studio.training.loop import Loop, Plan, batch_size, choose_device
+from studio.training.material import Material
+from studio.training.pictures import at_hand
 
 BATCH = 16
 UNTOLD_SHARE = 0.3
@@ -71,38 +66,29 @@ def vary(sketches: Tensor, random: np.random.Generator) -> Tensor:
     return lines.expand(-1, 3, -1, -1)
 
 
-def train(
-    pipeline: StableDiffusionPipeline,
-    scenes: SceneDataset,
-    pixels: NDArray[np.uint8],
-    sketches: NDArray[np.uint8],
-    folder: Path,
-    minutes: float,
-) -> ControlNetModel:
-    """Train on pictures (N, H, W, 3) and their sketches (N, 2, H, W) of 0 and 1."""
+def train(pipeline: StableDiffusionPipeline, material: Material, folder: Path, minutes: float) -> ControlNetModel:
+    """Train on the material's pictures and their sketches."""
     device = choose_device()
     pipeline.to(device, torch.float32)
-    latents = denoiser.encode(pipeline.vae, pixels, device).to(device)
-    told = [scenes.scene(index) for index in range(len(pixels))]
-    controlled = Controlled(pipeline, build(pipeline)).to(device, memory_format=torch.channels_last).train()
+    sketches = at_hand(material.sketches(material.count), device)
+    lessons = denoiser.Lessons(pipeline.vae, pipeline.tokenizer, material, material.count)
+    controlled = Controlled(pipeline, build(pipeline)).to(device).to(memory_format=torch.channels_last).train()
     loop = Loop(controlled.controlnet, Plan(folder, "control", minutes, learning_rate=5e-4))
-    schedule = DDPMScheduler(**denoiser.noise_schedule())
-    random, numbers = Random(), np.random.default_rng()
-    weights = denoiser.thing_weights(latents.shape[-1])
+    schedule, random = denoiser.training_schedule(), np.random.default_rng()
+    count = batch_size(BATCH, device)
+    untold = pipeline.tokenizer("", padding="max_length", return_tensors="pt").input_ids.to(device)
     compiled = torch.compile(controlled)
 
     def batch_loss() -> tuple[Tensor, int]:
-        picks = [random.randrange(len(told)) for _ in range(BATCH)]
-        texts = [caption(told[pick], random) if random.random() > UNTOLD_SHARE else "" for pick in picks]
-        tokens = pipeline.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        lines = vary(torch.from_numpy(sketches[picks]).to(device), numbers)
-        where = torch.stack([weights[told[pick].position] for pick in picks]).to(device)
+        picks, latents, tokens, where = lessons.batch(count)
+        tokens = torch.where(torch.rand(count, 1, device=device) < UNTOLD_SHARE, untold, tokens)
+        lines = vary(sketches[picks].to(device), random)
 
         def painter(noisy: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
-            return compiled(noisy, timesteps, tokens, lines)
+            velocity: Tensor = compiled(noisy, timesteps, tokens, lines)
+            return velocity
 
-        batch = latents[picks].float().contiguous(memory_format=torch.channels_last)
-        return denoiser.loss(painter, schedule, batch, tokens.to(device), where), BATCH
+        return denoiser.loss(painter, schedule, latents, tokens, where), count
 
     loop.run(batch_loss, lambda: None)
     controlled.controlnet.load_state_dict(loop.average)

@@ -14,6 +14,7 @@ Lines = NDArray[np.bool_]
 EDGE_SIGMA = 1 / 128
 SCRIBBLE_SIGMA = 2 / 128
 """Deviations of the smoothing, as shares of the picture's width."""
+AROUND = np.ones((3, 3), np.bool_)
 LOW, HIGH = 36.0, 90.0
 """Gradients (grey levels over Sobel's 3 x 3 window, each weighted) where a line may go on, and where one starts."""
 
@@ -27,7 +28,7 @@ def edges(picture: Image.Image, sigma: float = EDGE_SIGMA) -> Lines:
     strongest = strength.argmax(-1, keepdims=True)
     across, down, strength = (np.take_along_axis(part, strongest, -1)[..., 0] for part in (across, down, strength))
     thin = strength * _is_ridge(strength, across, down)
-    pieces, count = ndimage.label(thin > LOW, np.ones((3, 3)))
+    pieces, count = ndimage.label(thin > LOW, AROUND)
     if not count:
         return np.zeros(strength.shape, np.bool_)
     kept = np.asarray(ndimage.maximum(thin, pieces, np.arange(count + 1)) > HIGH)
@@ -52,7 +53,7 @@ def _is_ridge(strength: NDArray[np.float32], across: NDArray[np.float32], down: 
 def scribble(picture: Image.Image) -> Lines:
     """The coarse lines (H, W) of an RGB picture, as a hand with a thick pen draws them."""
     coarse = edges(picture.filter(ImageFilter.MedianFilter(5)), SCRIBBLE_SIGMA)
-    return ndimage.binary_dilation(coarse, np.ones((3, 3)), iterations=max(1, picture.width // 128))
+    return ndimage.binary_dilation(coarse, AROUND, iterations=max(1, picture.width // 128))
 
 
 def agreement(found: Lines, asked: Lines, reach: int) -> float:
@@ -60,6 +61,6 @@ def agreement(found: Lines, asked: Lines, reach: int) -> float:
     when the other has one within ``reach`` px."""
     if not found.any() or not asked.any():
         return float(found.any() == asked.any())
-    near = [ndimage.binary_dilation(lines, np.ones((3, 3)), iterations=reach) for lines in (found, asked)]
+    near = [ndimage.binary_dilation(lines, AROUND, iterations=reach) for lines in (found, asked)]
     precision, recall = near[1][found].mean(), near[0][asked].mean()
     return float(2 * precision * recall / max(precision + recall, 1e-9))

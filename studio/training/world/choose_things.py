@@ -29,7 +29,8 @@ SUBGROUPS = {
 }  # fmt: skip
 
 LEFT_OUT = re.compile(
-    r"o’clock|thirty|sunrise|sunset|cityscape|at night|fogg?y?$|night|milky|moon face|quarter|gibbous|new moon|station|"
+    r"o’clock|thirty|sunrise|sunset|cityscape|at night|fogg?y?$|night|milky|moon face|quarter|gibbous|new moon|"
+    r"station|"
     r"motorway|railway track|stop sign|barber|hot springs|arrow$|with arrow|banknote|yen|card index|bookmark|label|"
     r"ballot|e-mail|tray|prohibited|medal$|suit$|joker|mahjong|flower playing|ticket|police car light|traffic light|"
     r"bus stop|departure|arrival|wing$|paw prints|pig nose|oncoming|wilted|rosette|microbe|poo|skull|crossbones|"
@@ -41,7 +42,9 @@ LEFT_OUT = re.compile(
     r"flag in hole|curling|reminder|thermometer|tears|sleepy|relieved|pensive|drooling|halo|martial|swimsuit|"
     r"woman’s sandal|empty nest|hole|place medal|cloud with snow|sun behind|wood$|collision|tilted right|pouring|"
     r"clinking|empty|front-facing|closed mailbox|memo|clipboard|file|dividers|notepad|tear-off|straight ruler|link$|"
-    r"hook|waxing|waning|rain drops|^snowman$|rolled|with flash|decorative|nib$|hourglass done|unlocked|moai|manual|motorized|mountain$|cut of meat|rice cracker|kiwi|beverage box|tumbler|jar$|Japanese|railway car|metro|"
+    r"hook|waxing|waning|rain drops|^snowman$|rolled|with flash|decorative|nib$|hourglass done|unlocked|moai|"
+    r"manual|motorized|mountain$|cut of meat|rice cracker|kiwi|beverage box|tumbler|jar$|Japanese|railway car|"
+    r"metro|"
     r"light rail|tram car|minibus|mountain railway|suspension|cableway|seat|oil drum|toilet|plunger|razor|soap$|"
     r"nut and bolt|clamp|chains|thong|flat shoe|hair pick|prayer|sari|shorts|lab coat|safety vest|wind face|dna|petri"
 )
@@ -50,14 +53,15 @@ NAMES = {
     "spouting whale": "whale", "whale": "blue whale", "sauropod": "dinosaur", "T-Rex": "tyrannosaurus",
     "deciduous tree": "tree", "evergreen tree": "fir tree", "red apple": "apple", "birthday cake": "cake",
     "soft ice cream": "ice cream", "ice cream": "sundae", "automobile": "car", "sailboat": "boat",
-    "locomotive": "train", "train": "electric train", "honeybee": "bee", "lady beetle": "ladybird", 
+    "locomotive": "train", "train": "electric train", "honeybee": "bee", "lady beetle": "ladybird",
     "piñata": "pinata", "snowman without snow": "snowman", "sheaf of rice": "rice plant",
     "jack-o-lantern": "pumpkin", "wrapped gift": "gift", "pool 8 ball": "billiard ball", "game die": "dice",
-    "locked": "padlock", "unlocked": "open padlock", "articulated lorry": "lorry", 
+    "locked": "padlock", "unlocked": "open padlock", "articulated lorry": "lorry",
     "sport utility vehicle": "jeep", "closed book": "book", "hot beverage": "coffee", "steaming bowl": "noodle soup",
     "french fries": "fries", "ear of corn": "corn", "poultry leg": "chicken leg",
     "meat on bone": "meat", "cheese wedge": "cheese", "passenger ship": "ocean liner", "flying saucer": "ufo",
-    "closed mailbox with raised flag": "mailbox", "closed umbrella": "folded umbrella", "droplet": "drop", "high voltage": "lightning bolt", 
+    "closed mailbox with raised flag": "mailbox", "closed umbrella": "folded umbrella", "droplet": "drop",
+    "high voltage": "lightning bolt",
     "magnifying glass tilted left": "magnifying glass", "ringed planet": "planet", "smiling face with sunglasses":
     "cool face", "smiling face with hearts": "loving face", "smiling face with heart-eyes": "heart-eyed face",
 }  # fmt: skip
@@ -85,7 +89,8 @@ SPOKEN_FOR = re.compile(
     r"curious|sly|wise|pretty|bearer|pester|stink|sow|full|soft|shaved|cooked|fried|roasted|melted|shallow|heavy|"
     r"solid|maze|virus|fever|rotting|repercussion|rebound|dupe|expendable|password|dizzy|danger|zap|aid|hurt|sick|"
     r"blind|disability|snare|burp|personal|athletic|running|beat|rhythm|transparent|opening|view|dark|idea|hatching|"
-    r"joystick|fresh air|resort|safety|rescue|board|pick|good night|roll|iron|can|claws|stuffy|iceberg|dollar|small|large|big|left|right|two|three|one|.* face|.*[^a-z -].*)$"
+    r"joystick|fresh air|resort|safety|rescue|board|pick|good night|roll|iron|can|claws|stuffy|iceberg|dollar|"
+    r"small|large|big|left|right|two|three|one|.* face|.*[^a-z -].*)$"
 )
 
 
@@ -112,7 +117,7 @@ def read_annotations(path: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
     return names, keywords
 
 
-def choose(emoji_test: Path, annotations: Path) -> list[dict[str, object]]:
+def choose(emoji_test: Path, annotations: Path) -> list[dict[str, str | list[str]]]:
     """The things, each with the synonyms that mean no other of them."""
     names, keywords = read_annotations(annotations)
     chosen: dict[str, str] = {}
@@ -124,7 +129,7 @@ def choose(emoji_test: Path, annotations: Path) -> list[dict[str, object]]:
             chosen[plain] = glyph
     taken = {word for words in EVERYDAY.values() for word in words} | set(chosen)
     claims = Counter(word for glyph in chosen.values() for word in keywords[glyph.replace("\ufe0f", "")])
-    things = []
+    things: list[dict[str, str | list[str]]] = []
     for name, glyph in chosen.items():
         bare = glyph.replace("\ufe0f", "")
         own = [names[bare].lower(), *(word for word in keywords[bare] if claims[word] == 1)]

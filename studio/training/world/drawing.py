@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from studio.training.world import glyphs, shapes, sky, things
-from studio.training.world.brush import WINDOW_LIGHT, Brush
+from studio.training.world.brush import Brush
 from studio.training.world.places import BY_NAME
 from studio.training.world.scene import Scene, Standing, layout
 from studio.training.world.styles import RENDER

@@ -192,7 +192,11 @@ def underwater(brush: Brush, random: Random) -> float:
 
 def clouds(brush: Brush, random: Random) -> float:
     """A floor of clouds high up, with towers of cloud beside it."""
-    for base, radius, colour in ((0.66, 0.13, (214, 226, 242)), (0.80, 0.15, (234, 240, 250)), (0.98, 0.17, (252, 252, 255))):
+    for base, radius, colour in (
+        (0.66, 0.13, (214, 226, 242)),
+        (0.80, 0.15, (234, 240, 250)),
+        (0.98, 0.17, (252, 252, 255)),
+    ):
         for index in range(7):
             x = index / 6 + random.uniform(-0.05, 0.05)
             lift = 0.14 * abs(2 * x - 1) ** 2

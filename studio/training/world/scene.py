@@ -79,8 +79,8 @@ def layout(scene: Scene) -> tuple[Standing, ...]:
         xs = (0.27, 0.73) if left_first else (0.73, 0.27)
         return (stand(scene.other, xs[1], PAIR_SIDE["medium"]), stand(scene.thing, xs[0], side))
     if scene.count > 1:
-        xs, side = ((0.27, 0.73), 0.42) if scene.count == 2 else ((0.18, 0.50, 0.82), 0.31)
-        return tuple(stand(scene.thing, x, side) for x in xs)
+        across, side = ([0.27, 0.73], 0.42) if scene.count == 2 else ([0.18, 0.50, 0.82], 0.31)
+        return tuple(stand(scene.thing, x, side) for x in across)
     return (stand(scene.thing, POSITIONS[scene.position] if scene.size != "large" else 0.5, LONG_SIDE[scene.size]),)
 
 

@@ -36,7 +36,7 @@ def _grain(size: int, softness: float) -> Pixels:
     """Noise (size, size) with mean 0 and deviation 1 that repeats at its edges, ``softness`` px wide."""
     noise = np.random.default_rng(5).standard_normal((size, size)).astype(np.float32)
     if softness:
-        noise = ndimage.gaussian_filter(noise, softness, mode="wrap")
+        noise = np.asarray(ndimage.gaussian_filter(noise, softness, mode="wrap"), np.float32)
     normal: Pixels = (noise - noise.mean()) / noise.std()
     return normal
 
@@ -95,7 +95,9 @@ def watercolour(picture: Image.Image, random: Generator) -> Image.Image:
     unit = _unit(size)
     y, x = np.mgrid[:size, :size].astype(np.float32)
     bleed = [0.8 * unit * _noise(size, 3, random) for _ in range(2)]
-    rows, columns = ((part + shift).round().astype(int).clip(0, size - 1) for part, shift in zip((y, x), bleed, strict=True))
+    rows, columns = (
+        (part + shift).round().astype(int).clip(0, size - 1) for part, shift in zip((y, x), bleed, strict=True)
+    )
     pixels = _array(picture)[rows, columns]
     pixels = ndimage.uniform_filter(pixels, (round(2 * unit), round(2 * unit), 0))
     edge = np.clip(_contour(_light(pixels), 0.6 * unit), 0, 0.8)

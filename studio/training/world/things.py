@@ -8,8 +8,10 @@ THINGS_FILE = Path(__file__).with_name("things.json")
 """Written by ``choose_things``; names and keywords are from Unicode's CLDR (licence: see the data card)."""
 
 FLOATING = frozenset(
-    "butterfly bee balloon rocket airplane helicopter ufo kite bat bird eagle dove cloud star ladybird parrot "
-    "parachute satellite planet fly mosquito comet".split()
+    """
+    butterfly bee balloon rocket airplane helicopter ufo kite bat bird eagle dove cloud star ladybird parrot
+    parachute satellite planet fly mosquito comet
+    """.split()
 )
 """Things that hang in the air, with their shadow far below."""
 

@@ -50,12 +50,9 @@ def harbour(brush: Brush, random: Random) -> float:
     x = random.choice((0.12, 0.86)) + random.uniform(-0.03, 0.03)
     brush.oval(x, 0.56, 0.17, 0.06, (104, 98, 96))
     for step, colour in enumerate(((238, 236, 230), (204, 66, 58), (238, 236, 230), (204, 66, 58))):
-        top = 0.20 + step * 0.085
-        brush.shape(
-            [(x - 0.038 - step * 0.005, top), (x + 0.038 + step * 0.005, top)]
-            + [(x + 0.043 + step * 0.005, top + 0.087), (x - 0.043 - step * 0.005, top + 0.087)],
-            colour,
-        )
+        top, half = 0.20 + step * 0.085, 0.038 + step * 0.005
+        below = half + 0.005
+        brush.shape([(x - half, top), (x + half, top), (x + below, top + 0.087), (x - below, top + 0.087)], colour)
     brush.box(x - 0.032, 0.14, x + 0.032, 0.20, WINDOW_LIGHT)
     brush.shape([(x - 0.05, 0.145), (x, 0.09), (x + 0.05, 0.145)], (70, 74, 84))
     brush.box(0, 0.74, 1, 1, (156, 112, 74))
@@ -149,7 +146,14 @@ def library(brush: Brush, random: Random) -> float:
     for left in (0.33, 0.485, 0.64):
         brush.box(left, 0.05, left + 0.03, 0.50, (84, 54, 38))
     brush.box(0.34, 0.46, 0.66, 0.49, (84, 54, 38))
-    spines: list[Colour] = [(178, 60, 52), (60, 104, 140), (212, 168, 82), (92, 132, 84), (134, 84, 132), (226, 212, 184)]
+    spines: list[Colour] = [
+        (178, 60, 52),
+        (60, 104, 140),
+        (212, 168, 82),
+        (92, 132, 84),
+        (134, 84, 132),
+        (226, 212, 184),
+    ]
     for start in (0.02, 0.68):
         for row in range(4):
             x, bottom = start, 0.18 + row * 0.18
