@@ -59,6 +59,7 @@ class Training:
         self.work, self.folder = work, work.folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.material = Material(SceneDataset(0, work.edition), work.pictures, work.folder)
+        self.sketched = min(work.pictures, SKETCHED)
         self.exam = Material(SceneDataset(1, work.edition, held_out=True), work.exam, work.folder)
 
     def budget(self, stage: str) -> float:
@@ -83,7 +84,7 @@ class Training:
     def world(self) -> None:
         """Draw everything, and a sheet of it to look at."""
         pictures, _ = self.material.pictures[:96], self.exam.pictures
-        _ = self.material.masks, self.material.tokens(self.tokenizer)
+        _ = self.material.masks, self.material.tokens(self.tokenizer), self.material.sketches(self.sketched)
         Image.fromarray(sheet(np.asarray(pictures), 12)).save(self.folder / "world.png")
 
     def autoencoder(self) -> None:
@@ -109,8 +110,7 @@ class Training:
 
     def control(self) -> None:
         """A ControlNet for the finished model, from the first part of the pictures."""
-        some = Material(self.material.scenes, min(self.material.count, SKETCHED), self.folder)
-        trained = control.train(self.model(), some, self.folder, self.budget("control"))
+        trained = control.train(self.model(), self.material, self.sketched, self.folder, self.budget("control"))
         export_controlnet(trained, self.work.into / "controlnet")
 
     def few_steps(self) -> None:

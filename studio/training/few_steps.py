@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import StableDiffusionPipeline
@@ -33,7 +34,8 @@ def add_lora(unet: nn.Module) -> None:
 
     layers = [name for name, layer in unet.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     unet.requires_grad_(False)
-    unet.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=layers))
+    adapted: Any = unet  # diffusers adds the method
+    adapted.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=layers))
 
 
 class SolverPath:

@@ -34,10 +34,10 @@ def _unit(size: int) -> float:
 @lru_cache(maxsize=16)
 def _grain(size: int, softness: float) -> Pixels:
     """Noise (size, size) with mean 0 and deviation 1 that repeats at its edges, ``softness`` px wide."""
-    noise = np.random.default_rng(5).standard_normal((size, size)).astype(np.float32)
+    noise = np.random.default_rng(5).standard_normal((size, size))
     if softness:
-        noise = np.asarray(ndimage.gaussian_filter(noise, softness, mode="wrap"), np.float32)
-    normal: Pixels = (noise - noise.mean()) / noise.std()
+        noise = ndimage.gaussian_filter(noise, softness, mode="wrap")
+    normal: Pixels = ((noise - noise.mean()) / noise.std()).astype(np.float32)
     return normal
 
 
@@ -55,8 +55,8 @@ def _light(pixels: Pixels) -> Pixels:
 
 def _contour(luma: Pixels, width: float) -> Pixels:
     """How strong an edge is (H, W), 0 to about 1."""
-    smooth = ndimage.gaussian_filter(luma, width)
-    strength: Pixels = np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1)) / 260
+    smooth = np.asarray(ndimage.gaussian_filter(luma, width), np.float32)
+    strength: Pixels = np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1)).astype(np.float32) / 260
     return strength
 
 

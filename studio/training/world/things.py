@@ -7,12 +7,11 @@ from pathlib import Path
 THINGS_FILE = Path(__file__).with_name("things.json")
 """Written by ``choose_things``; names and keywords are from Unicode's CLDR (licence: see the data card)."""
 
-FLOATING = frozenset(
-    """
-    butterfly bee balloon rocket airplane helicopter ufo kite bat bird eagle dove cloud star ladybird parrot
-    parachute satellite planet fly mosquito comet
-    """.split()
-)
+FLYING = """
+butterfly, bee, balloon, rocket, airplane, helicopter, ufo, kite, bat, bird, eagle, dove, cloud, star, ladybird, parrot,
+parachute, satellite, planet, fly, mosquito, comet
+"""
+FLOATING = frozenset(name.strip() for name in FLYING.split(","))
 """Things that hang in the air, with their shadow far below."""
 
 
