@@ -36,8 +36,8 @@ MINUTES = {
     "recogniser": (25.0, 1.5),
 }
 """What each stage is given on two CPU cores, and on a large GPU."""
-SKETCHED = 20_000
-"""Pictures whose sketches are made, for the ControlNet."""
+SKETCHED = 12_000
+"""Pictures that the ControlNet, which wants their sketches, and the few-step edition learn from."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,12 @@ class Training:
     def few_steps(self) -> None:
         """A LoRA for the finished model that paints in four steps."""
         few_steps.train(
-            self.model(), self.material, self.folder, self.work.into / "few-steps", self.budget("few-steps")
+            self.model(),
+            self.material,
+            self.sketched,
+            self.folder,
+            self.work.into / "few-steps",
+            self.budget("few-steps"),
         )
 
     def recogniser(self) -> recogniser.Recogniser:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.training import denoiser
-from studio.training.loop import Loop, Plan, batch_size, choose_device
+from studio.training.loop import Loop, Plan, batch_size, choose_device, compiled
 from studio.training.material import Material
 from studio.training.pictures import at_hand
 
@@ -79,7 +79,7 @@ def train(
     schedule, random = denoiser.training_schedule(), np.random.default_rng()
     count = batch_size(BATCH, device)
     untold = pipeline.tokenizer("", padding="max_length", return_tensors="pt").input_ids.to(device)
-    compiled = torch.compile(controlled)
+    predict = compiled(controlled, minutes)
 
     def batch_loss() -> tuple[Tensor, int]:
         picks, latents, tokens, where = lessons.batch(count)
@@ -87,8 +87,7 @@ def train(
         lines = vary(sketches[picks].to(device), random)
 
         def painter(noisy: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
-            velocity: Tensor = compiled(noisy, timesteps, tokens, lines)
-            return velocity
+            return predict(noisy, timesteps, tokens, lines)
 
         return denoiser.loss(painter, schedule, latents, tokens, where), count
 

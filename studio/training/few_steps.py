@@ -99,11 +99,13 @@ class Distillation(nn.Module):
         return self.solver.clean(latents, velocity, points)
 
 
-def train(pipeline: StableDiffusionPipeline, material: Material, folder: Path, into: Path, minutes: float) -> None:
-    """Distil the pipeline's denoiser on the material's pictures and write the LoRA to ``into``."""
+def train(
+    pipeline: StableDiffusionPipeline, material: Material, pictures: int, folder: Path, into: Path, minutes: float
+) -> None:
+    """Distil the pipeline's denoiser on the first ``pictures`` of the material and write the LoRA to ``into``."""
     device = choose_device()
     pipeline.to(device, torch.float32)
-    lessons = denoiser.Lessons(pipeline.vae, pipeline.tokenizer, material, material.count)
+    lessons = denoiser.Lessons(pipeline.vae, pipeline.tokenizer, material, pictures)
     distillation = Distillation(pipeline, device).to(device).to(memory_format=torch.channels_last)
     untold = pipeline.tokenizer("", padding="max_length", return_tensors="pt").input_ids.to(device)
     loop = Loop(distillation.student, Plan(folder, "few-steps", minutes, learning_rate=1e-3, weight_decay=0.0))

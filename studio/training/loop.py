@@ -13,6 +13,8 @@ from tqdm import tqdm
 
 CHECKPOINT_EVERY_S = 120.0
 WARMUP_SHARE = 0.02
+WORTH_COMPILING = 8.0
+"""Minutes of training from which on it is."""
 EMA_HALF_LIFE_SHARE = 0.02
 """The averaged weights forget half of the past in this share of the whole training."""
 
@@ -49,6 +51,13 @@ def autocast(device: torch.device) -> torch.autocast:
     """bfloat16 autocast on the device's convolutions and products; what is left in fp32 may use TF32."""
     torch.set_float32_matmul_precision("high")
     return torch.autocast(device.type, torch.bfloat16)
+
+
+def compiled(module: nn.Module, minutes: float) -> Callable[..., Tensor]:
+    """The module compiled, where the training is long enough to win back the minute or two that takes: a step
+    then takes three quarters of the time on a CPU."""
+    faster: Callable[..., Tensor] = torch.compile(module) if minutes > WORTH_COMPILING else module
+    return faster
 
 
 def learning_rate_factor(progress: float) -> float:

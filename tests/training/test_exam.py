@@ -14,6 +14,7 @@ from studio.training import recogniser
 from studio.training.exam import copying, figures, following
 from studio.training.exam.figures import Figure
 from studio.training.exam.painting import ASKED, paint
+from studio.training.sketch import edges
 from studio.training.world import CPU, Scene, SceneDataset
 
 
@@ -66,7 +67,7 @@ def test_the_sketch_of_a_picture_is_followed_by_itself_best() -> None:
     picture[:, 30:90, 40:100] = 200
     from PIL import Image
 
-    lines = following.edges(Image.fromarray(picture[0]))
+    lines = edges(Image.fromarray(picture[0]))
     assert following.score(picture, [lines]) == 1
     assert following.score(np.roll(picture, 9, 2), [lines]) < 0.8
 

@@ -131,7 +131,7 @@ def test_a_ddim_step_along_the_true_velocity_stays_on_the_path() -> None:
     noisy, velocity = alpha * clean + sigma * noise, alpha * noise - sigma * clean
     assert torch.allclose(solver.clean(noisy, velocity, points), clean, atol=1e-4)
     assert torch.allclose(solver.back(noisy, velocity, points), alpha_before * clean + sigma_before * noise, atol=1e-4)
-    assert (alpha_before[0], sigma_before[0]) == (1, 0)
+    assert (alpha_before[0].item(), sigma_before[0].item()) == (1, 0)
 
 
 def test_the_few_step_edition_trains_a_lora_alone_and_diffusers_loads_it(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import torch
 from diffusers import StableDiffusionPipeline
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from studio.training.exam.figures import Figure, share
 from studio.training.exam.painting import paint
 from studio.training.loop import choose_device
+from studio.training.pictures import to_tensor
 
 SIDE = 32
 VISIBLE = 0.05
@@ -22,12 +24,11 @@ VISIBLE = 0.05
 
 def shrunk(pixels: NDArray[np.uint8]) -> Tensor:
     """Pictures (N, H, W, 3) as rows (N, 3072) from 0 to 1."""
-    factor = pixels.shape[1] // SIDE
-    parts = []
+    device, parts = choose_device(), []
     for first in range(0, len(pixels), 500):
-        part = pixels[first : first + 500].astype(np.float32)
-        parts.append(part.reshape(len(part), SIDE, factor, SIDE, factor, 3).mean((2, 4)).reshape(len(part), -1))
-    return torch.from_numpy(np.concatenate(parts)) / 255
+        pictures = to_tensor(pixels[first : first + 500], device)
+        parts.append(functional.interpolate(pictures, size=(SIDE, SIDE), mode="area").flatten(1).cpu())
+    return torch.cat(parts).add(1).div(2)
 
 
 def nearest(rows: Tensor, among: Tensor) -> Tensor:

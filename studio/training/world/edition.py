@@ -62,5 +62,5 @@ class Edition:
 EVERYDAY = tuple(name.strip() for name in EVERYDAY_THINGS.split(","))
 FIRST = Edition("first", 128, (128, 256), EVERYDAY[:48], FIRST_PLACES, ("flat",), alone=True)
 CPU = Edition("cpu", 128, (128, 256), EVERYDAY)
-FULL = Edition("full", 256, (96, 192, 320), pictures=80_000)
+FULL = Edition("full", 256, (96, 192, 288), pictures=80_000)
 EDITIONS = {edition.name: edition for edition in (FIRST, CPU, FULL)}

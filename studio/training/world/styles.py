@@ -56,8 +56,7 @@ def _light(pixels: Pixels) -> Pixels:
 def _contour(luma: Pixels, width: float) -> Pixels:
     """How strong an edge is (H, W), 0 to about 1."""
     smooth = np.asarray(ndimage.gaussian_filter(luma, width), np.float32)
-    strength: Pixels = np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1)).astype(np.float32) / 260
-    return strength
+    return np.asarray(np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1)) / 260, np.float32)
 
 
 def flat(picture: Image.Image, random: Generator) -> Image.Image:
