@@ -125,5 +125,5 @@ def save(student: nn.Module, folder: Path) -> None:
     """Write the LoRA as diffusers' ``load_lora_weights`` reads it, in half precision."""
     from peft import get_peft_model_state_dict
 
-    weights = {name: value.half() for name, value in get_peft_model_state_dict(student).items()}
+    weights = {name: value.half().contiguous() for name, value in get_peft_model_state_dict(student).items()}
     StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=weights)

@@ -59,6 +59,13 @@ def _contour(luma: Pixels, width: float) -> Pixels:
     return np.asarray(np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1)) / 260, np.float32)
 
 
+def _legible(luma: Pixels) -> Pixels:
+    """Luma half way to the full range, so that a night is still dark but not lost in black."""
+    low, high = np.percentile(luma, (3, 97))
+    stretched: Pixels = ((luma - low) / max(high - low, 30) * 225 + 20).clip(0, 255)
+    return 0.4 * luma + 0.6 * stretched
+
+
 def flat(picture: Image.Image, random: Generator) -> Image.Image:
     """As it was drawn."""
     del random
@@ -77,7 +84,7 @@ def _hatching(size: int) -> tuple[Pixels, Pixels]:
 def pencil(picture: Image.Image, random: Generator) -> Image.Image:
     """Graphite contours, hatched shadows, a breath of colour."""
     pixels = _array(picture)
-    luma = _light(pixels)
+    luma = _legible(_light(pixels))
     dark = 1 - luma / 255
     first, second = _hatching(picture.width)
     hatch = np.clip(1.4 * dark - 0.25 - 0.75 * first, 0, 1) + np.clip(1.6 * dark - 0.95 - 0.5 * second, 0, 0.6)
@@ -172,13 +179,15 @@ def woodcut(picture: Image.Image, random: Generator) -> Image.Image:
     size = picture.width
     unit = _unit(size)
     pixels = _array(picture)
-    luma = _light(np.asarray(ndimage.uniform_filter(pixels, (round(2 * unit), round(2 * unit), 0))))
+    soft = np.asarray(ndimage.uniform_filter(pixels, (round(2 * unit), round(2 * unit), 0)))
+    luma = _legible(_light(soft))
     grooves = np.roll(_cuts(size), int(random.integers(size)), 1)
     dark = 1 - luma / 255
     key = np.clip((1.30 * dark - 0.66 + 0.42 * grooves) * 5, 0, 1) * (dark > 0.28)
     contour = np.clip(2.6 * _contour(luma, 0.6 * unit) - 0.35, 0, 1)
-    tints = (np.round(pixels / 80) * 80).clip(60, 240)
-    paper = PAPER * 0.40 + 0.60 * tints
+    brighter = pixels * (luma / np.maximum(_light(pixels), 1))[..., None].clip(1, 3)
+    tints = (np.round(brighter / 64) * 64).clip(64, 240)
+    paper = PAPER * 0.30 + 0.70 * tints
     black = np.clip(np.maximum(0.86 * key, contour), 0, 1)[..., None]
     return _image(paper * (1 - black) + INK * black)
 
