@@ -60,7 +60,7 @@ class SceneDataset:
         random = Random(f"{self.seed}/{index}")
         while True:
             scene = sample_scene(self.edition, random)
-            if is_held_out(scene) == self.held_out:
+            if is_held_out(scene, self.edition.held_out_by) == self.held_out:
                 return scene
 
     def picture(self, index: int) -> Image.Image:

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from studio.training.world import things
 from studio.training.world.places import PLACES, Place
+from studio.training.world.scene import HELD_OUT_BY
 from studio.training.world.things import Thing
 from studio.training.world.vocabulary import SHAPES, STYLES, Style
 
@@ -35,6 +36,8 @@ class Edition:
     listed_styles: tuple[str, ...] = ()
     alone: bool = False
     """Whether a thing always stands alone and is of medium size."""
+    held_out_by: tuple[str, ...] = HELD_OUT_BY
+    """What makes a combination that may be kept for the exam."""
     pictures: int = 24_000
     """How many are drawn to train on."""
 
@@ -60,7 +63,9 @@ class Edition:
 
 
 EVERYDAY = tuple(name.strip() for name in EVERYDAY_THINGS.split(","))
-FIRST = Edition("first", 128, (128, 256), EVERYDAY[:48], FIRST_PLACES, ("flat",), alone=True)
+FIRST = Edition(
+    "first", 128, (128, 256), EVERYDAY[:48], FIRST_PLACES, ("flat",), True, ("thing", "place", "time", "weather")
+)
 CPU = Edition("cpu", 128, (128, 256), EVERYDAY)
 FULL = Edition("full", 256, (96, 192, 288), pictures=80_000)
 EDITIONS = {edition.name: edition for edition in (FIRST, CPU, FULL)}

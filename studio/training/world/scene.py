@@ -7,7 +7,8 @@ from random import Random
 from studio.training.world import places, things
 
 HELD_OUT_SHARE = 20
-"""One combination of thing, place, time and style in this many never appears in training."""
+HELD_OUT_BY = ("thing", "place", "time", "style")
+"""One combination of these in that many never appears in training."""
 
 POSITIONS = {"left": 0.30, "centre": 0.5, "right": 0.70}
 LONG_SIDE = {"small": 0.34, "medium": 0.54, "large": 0.76}
@@ -84,7 +85,7 @@ def layout(scene: Scene) -> tuple[Standing, ...]:
     return (stand(scene.thing, POSITIONS[scene.position] if scene.size != "large" else 0.5, LONG_SIDE[scene.size]),)
 
 
-def is_held_out(scene: Scene) -> bool:
+def is_held_out(scene: Scene, by: tuple[str, ...] = HELD_OUT_BY) -> bool:
     """Whether this combination is kept out of training, decided by a hash of its names."""
-    key = f"{scene.thing}/{scene.place}/{scene.time}/{scene.style}".encode()
+    key = "/".join(getattr(scene, part) for part in by).encode()
     return hashlib.sha256(key).digest()[0] % HELD_OUT_SHARE == 0
