@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -99,8 +100,15 @@ class Loop:
 
     def run(self, loss_of: Callable[[], tuple[Tensor, int]], sample: Callable[[], None]) -> None:
         """Train. ``loss_of`` gives the loss of a fresh batch and its size; ``sample`` draws a
-        grid to look at, called with the averaged weights in place."""
-        bar = tqdm(total=round(self.plan.minutes * 60), initial=round(self.seconds), unit="s", desc=self.plan.name)
+        grid to look at, called with the averaged weights in place. Ctrl+C keeps what was learnt."""
+        try:
+            with tqdm(total=round(self.plan.minutes * 60), unit="s", desc=self.plan.name) as bar:
+                self._run(loss_of, sample, bar)
+        except KeyboardInterrupt:
+            self._save()
+            raise
+
+    def _run(self, loss_of: Callable[[], tuple[Tensor, int]], sample: Callable[[], None], bar: "tqdm[Any]") -> None:
         last, saved = time.monotonic(), time.monotonic()
         running: Tensor | None = None
         while self.progress < 1:
@@ -112,14 +120,13 @@ class Loop:
             # The mean stays on the device: asking for it at every step would make a GPU wait.
             running = loss.detach() if running is None else running.lerp(loss.detach(), 0.02)
             if self.step % 50 == 0:
-                bar.n = round(self.seconds)
-                bar.set_postfix(loss=f"{running.item():.4f}", step=self.step, samples=self.samples)
+                bar.set_postfix(loss=f"{running.item():.4f}", step=self.step, samples=self.samples, refresh=False)
+                bar.update(min(round(self.seconds), bar.total) - bar.n)
                 self._note(running.item())
             if now - saved > CHECKPOINT_EVERY_S or self.progress >= 1:
                 self._save()
                 self.with_average(sample)
                 saved = last = time.monotonic()
-        bar.close()
 
     def with_average(self, act: Callable[[], None]) -> None:
         """Call ``act`` while the module holds its averaged weights."""

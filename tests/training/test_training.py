@@ -53,6 +53,20 @@ def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "line-loss.csv").read_text().startswith("step,samples,seconds,loss")
 
 
+def test_a_stop_by_hand_loses_nothing(tmp_path: Path) -> None:
+    module, plan = nn.Linear(1, 1), Plan(tmp_path, "line", minutes=5.0, learning_rate=0.1)
+    loop = Loop(module, plan)
+
+    def stopped() -> tuple[Tensor, int]:
+        if loop.step == 7:
+            raise KeyboardInterrupt
+        return line(module)
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(stopped, lambda: None)
+    assert Loop(nn.Linear(1, 1), plan).step == 7
+
+
 def test_the_learning_rate_rises_then_falls() -> None:
     rates = [learning_rate_factor(progress / 100) for progress in range(101)]
     assert rates[0] < rates[2] > rates[50] > rates[100] > 0
