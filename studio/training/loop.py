@@ -87,6 +87,7 @@ class Loop:
             fused=trained[0].is_cuda,
         )
         self.step, self.seconds, self.samples = 0, 0.0, 0
+        self._budget_s = round(plan.minutes * 60)
         plan.folder.mkdir(parents=True, exist_ok=True)
         self._checkpoint = plan.folder / f"{plan.name}.pt"
         self._curve = plan.folder / f"{plan.name}-loss.csv"
@@ -102,7 +103,7 @@ class Loop:
         """Train. ``loss_of`` gives the loss of a fresh batch and its size; ``sample`` draws a
         grid to look at, called with the averaged weights in place. Ctrl+C keeps what was learnt."""
         try:
-            with tqdm(total=round(self.plan.minutes * 60), unit="s", desc=self.plan.name) as bar:
+            with tqdm(total=self._budget_s, unit="s", desc=self.plan.name) as bar:
                 self._run(loss_of, sample, bar)
         except KeyboardInterrupt:
             self._save()
@@ -121,7 +122,7 @@ class Loop:
             running = loss.detach() if running is None else running.lerp(loss.detach(), 0.02)
             if self.step % 50 == 0:
                 bar.set_postfix(loss=f"{running.item():.4f}", step=self.step, samples=self.samples, refresh=False)
-                bar.update(min(round(self.seconds), bar.total) - bar.n)
+                bar.update(min(round(self.seconds), self._budget_s) - bar.n)
                 self._note(running.item())
             if now - saved > CHECKPOINT_EVERY_S or self.progress >= 1:
                 self._save()

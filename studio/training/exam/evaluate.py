@@ -54,7 +54,7 @@ def _control(pipeline: StableDiffusionPipeline, controlnet: Path, exam: Material
     if not controlnet.exists():
         return []
     loaded = ControlNetModel.from_pretrained(controlnet, torch_dtype=torch.float32)
-    found, looked_at = following.followed(pipeline, loaded, exam.scenes, max(exam.count // 8, 8))
+    found, looked_at = following.followed(pipeline, loaded, exam.scenes, max(exam.count // 4, 8))
     Image.fromarray(looked_at).save(folder / "control.png")
     return found
 
