@@ -24,6 +24,7 @@ def test_a_prompt_of_the_exam_paints_the_same_whatever_stands_beside_it(models: 
     few = replace(ASKED, steps=6)
     both = paint(pipeline, ["a cat", "a dog"], first_seed=5, asked=few)
     second = paint(pipeline, ["a dog"], first_seed=6, asked=few)
+    assert pipeline.scheduler.config.prediction_type == "v_prediction"
     assert both.shape == (2, 64, 64, 3)
     assert np.abs(both[1].astype(int) - second[0]).mean() < 4
 

@@ -34,11 +34,11 @@ def paint(
     pipeline wants ``sketches`` (N, 3, H, W) of 0 and 1."""
     device, made = choose_device(), []
     shape = (pipeline.unet.config.in_channels, *[pipeline.unet.config.sample_size] * 2)
-    trained_as, together = pipeline.scheduler.config, batch_size(TOGETHER, device)
+    own, together = pipeline.scheduler, batch_size(TOGETHER, device)
     for first in tqdm(range(0, len(prompts), together), desc="painting", leave=False):
         part = slice(first, first + together)
         request = replace(asked, seed=first_seed + first, batch_size=len(prompts[part]))
-        pipeline.scheduler = samplers.build(request, trained_as)
+        pipeline.scheduler = samplers.build(request, own.config)
         sources = noise.generators(request.seeds)
         further: dict[str, Any] = {"negative_prompt": negative[part]} if negative else {}
         further |= {"image": sketches[part].to(device)} if sketches is not None else {}
@@ -51,7 +51,7 @@ def paint(
                 latents=noise.starting_noise(shape, sources).to(device),
                 **further,
             ).images
-    pipeline.scheduler = type(pipeline.scheduler).from_config(trained_as)
+    pipeline.scheduler = own
     return np.stack([np.asarray(picture) for picture in made])
 
 
