@@ -46,10 +46,10 @@ def test_a_judge_reads_every_aspect_and_is_counted_right() -> None:
 def test_one_half_of_a_pair_is_not_both() -> None:
     scene = Scene("cat", "beach", "day", "clear", "flat", seed=0, other="dog", relation="above")
     right = recogniser.targets([scene], CPU)
-    cat, cow = (CPU.thing_names.index(name) for name in ("cat", "cow"))
+    one, stranger = (CPU.thing_names.index(name) for name in ("dog", "cow"))
     scores = {name: shares.clone() for name, shares in right.items()}
     scores["thing"] = torch.zeros_like(right["thing"])
-    scores["thing"][0, [cat, cow]] = 1.0
+    scores["thing"][0, [one, stranger]] = 1.0
     assert recogniser.accuracy(scores, right)["two things"] == 0
 
 
