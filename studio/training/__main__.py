@@ -28,11 +28,11 @@ from studio.training.pictures import sheet
 from studio.training.world import CPU, EDITIONS, Edition, SceneDataset
 
 MINUTES = {
-    "autoencoder": (20.0, 3.0),
-    "denoiser": (90.0, 11.0),
-    "decoder": (14.0, 1.5),
-    "control": (45.0, 3.0),
-    "few-steps": (45.0, 2.5),
+    "autoencoder": (20.0, 2.5),
+    "denoiser": (90.0, 9.5),
+    "decoder": (14.0, 1.0),
+    "control": (45.0, 2.5),
+    "few-steps": (45.0, 2.0),
     "recogniser": (25.0, 1.5),
 }
 """What each stage is given on two CPU cores, and on a large GPU."""
