@@ -118,11 +118,12 @@ def read(recogniser: Recogniser, pixels: NDArray[np.uint8]) -> dict[str, Tensor]
 
 def accuracy(scores: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
     """The share of right readings of each aspect, over the scenes that have an answer. "thing" is over scenes of
-    one kind of thing; "two things" asks for both among the two most likely."""
+    one kind of thing; "two things" asks for both among the two most likely. What is
+    the same in all scenes is left out: there was nothing to read."""
     result = {}
     for name, shares in right.items():
         whole = shares.amax(1) == 1
-        if whole.any():
+        if shares[whole].any(0).sum() > 1:
             result[name] = float((scores[name][whole].argmax(1) == shares[whole].argmax(1)).float().mean())
     pairs = right["thing"].amax(1) == 0.5
     if pairs.any():
