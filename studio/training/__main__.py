@@ -1,94 +1,170 @@
 """Train the embedded model: ``python -m studio.training all``, or one stage after another.
 
-Every stage can be stopped at any moment and started again; it goes on where it was. The same
-code runs on a GPU and on a CPU, where the minutes below buy fewer pictures.
+Every stage can be stopped at any moment and started again; it goes on where it was. The same code runs on a
+GPU and on a CPU, where the minutes buy fewer pictures.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny, StableDiffusionPipeline
 from PIL import Image
+from transformers import CLIPTokenizer
 
 from studio.models.library import EMBEDDED_FOLDER
-from studio.training import autoencoder, denoiser, evaluate, recogniser, tokenizer
-from studio.training.export import export, painter_from
-from studio.training.pictures import drawn, sheet
-from studio.training.world import SceneDataset
+from studio.training import autoencoder, control, denoiser, few_steps, recogniser, tokenizer
+from studio.training.exam import figures
+from studio.training.exam.evaluate import evaluate
+from studio.training.export import export, export_controlnet, painter_from
+from studio.training.loop import choose_device
+from studio.training.material import Material
+from studio.training.pictures import sheet
+from studio.training.world import CPU, EDITIONS, Edition, SceneDataset
 
-SIZE = 128
-STAGES = ("world", "autoencoder", "denoiser", "decoder", "export", "recogniser", "evaluate")
-MINUTES = {"autoencoder": 19.0, "denoiser": 70.0, "decoder": 10.0, "recogniser": 4.0}
-"""What the shipped edition was trained for, on two CPU cores."""
+MINUTES = {
+    "autoencoder": (20.0, 2.5),
+    "denoiser": (90.0, 9.5),
+    "decoder": (14.0, 1.0),
+    "control": (45.0, 2.5),
+    "few-steps": (45.0, 2.0),
+    "recogniser": (25.0, 1.5),
+}
+"""What each stage is given on two CPU cores, and on a large GPU."""
+SKETCHED = 12_000
+"""Pictures that the ControlNet, which wants their sketches, and the few-step edition learn from."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the command line asks for: an edition, a folder of checkpoints, a folder for the finished model."""
+
+    edition: Edition
+    folder: Path
+    into: Path
+    pictures: int
+    exam: int
+    minutes: float | None
 
 
 class Training:
     """The stages over one folder of work."""
 
-    def __init__(self, folder: Path, pictures: int, exam: int, minutes: float | None) -> None:
-        self.folder, self.minutes = folder, minutes
-        self.scenes, self.exam = SceneDataset(0, SIZE), SceneDataset(1, SIZE, held_out=True)
-        self.pixels = drawn(self.scenes, pictures, folder)
-        self.exam_pixels = drawn(self.exam, exam, folder)
+    def __init__(self, work: Work) -> None:
+        self.work, self.folder = work, work.folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.material = Material(SceneDataset(0, work.edition), work.pictures, work.folder)
+        self.sketched = min(work.pictures, SKETCHED)
+        self.exam = Material(SceneDataset(1, work.edition, held_out=True), work.exam, work.folder)
 
     def budget(self, stage: str) -> float:
         """Minutes for a stage."""
-        return MINUTES[stage] if self.minutes is None else self.minutes
+        if self.work.minutes is not None:
+            return self.work.minutes
+        return MINUTES[stage][choose_device().type == "cuda"]
+
+    @cached_property
+    def tokenizer(self) -> CLIPTokenizer:
+        """The tokenizer of the edition's words."""
+        return tokenizer.build(self.work.edition, self.folder / "tokenizer")
+
+    def vae(self, name: str = "vae") -> AutoencoderTiny:
+        """The autoencoder as a stage left it."""
+        return AutoencoderTiny.from_pretrained(self.folder / name)
+
+    def model(self) -> StableDiffusionPipeline:
+        """The finished model, on which the later stages build."""
+        return StableDiffusionPipeline.from_pretrained(self.work.into, dtype=torch.float32)
 
     def world(self) -> None:
-        """A sheet of the world, to look at."""
-        Image.fromarray(sheet(np.asarray(self.pixels[:48]), 8)).save(self.folder / "world.png")
+        """Draw everything, and a sheet of it to look at."""
+        pictures, _ = self.material.pictures[:96], self.exam.pictures
+        _ = self.material.masks, self.material.tokens(self.tokenizer), self.material.sketches(self.sketched)
+        Image.fromarray(sheet(np.asarray(pictures), 12)).save(self.folder / "world.png")
 
     def autoencoder(self) -> None:
-        trained = autoencoder.train(self.pixels, self.exam_pixels, self.folder, self.budget("autoencoder"))
+        minutes = self.budget("autoencoder")
+        trained = autoencoder.train(self.material.pictures, self.exam.pictures, self.folder, minutes)
         trained.save_pretrained(self.folder / "vae")
 
     def denoiser(self) -> None:
-        words = tokenizer.build(self.folder / "tokenizer")
-        vae = AutoencoderTiny.from_pretrained(self.folder / "vae")
-        denoiser.train(vae, words, self.scenes, self.pixels, self.folder, self.budget("denoiser"))
+        denoiser.train(self.vae(), self.tokenizer, self.material, self.folder, self.budget("denoiser"))
 
     def decoder(self) -> None:
-        vae = AutoencoderTiny.from_pretrained(self.folder / "vae")
-        refined = autoencoder.refine_decoder(vae, self.pixels, self.exam_pixels, self.folder, self.budget("decoder"))
+        minutes = self.budget("decoder")
+        refined = autoencoder.refine_decoder(
+            self.vae(), self.material.pictures, self.exam.pictures, self.folder, minutes
+        )
         refined.save_pretrained(self.folder / "vae-refined")
 
     def export(self) -> None:
         """Ship the newest weights there are."""
-        refined = self.folder / "vae-refined"
-        vae = AutoencoderTiny.from_pretrained(refined if refined.exists() else self.folder / "vae")
-        words = tokenizer.build(self.folder / "tokenizer")
-        export(vae, words, painter_from(self.folder / "denoiser.pt", words, SIZE // 8), EMBEDDED_FOLDER)
+        vae = self.vae("vae-refined" if (self.folder / "vae-refined").exists() else "vae")
+        painter = painter_from(self.folder / "denoiser.pt", self.tokenizer, self.work.edition)
+        export(vae, self.tokenizer, painter, self.work.edition, self.work.into)
+
+    def control(self) -> None:
+        """A ControlNet for the finished model, from the first part of the pictures."""
+        trained = control.train(self.model(), self.material, self.sketched, self.folder, self.budget("control"))
+        export_controlnet(trained, self.work.into / "controlnet")
+
+    def few_steps(self) -> None:
+        """A LoRA for the finished model that paints in four steps."""
+        few_steps.train(
+            self.model(),
+            self.material,
+            self.sketched,
+            self.folder,
+            self.work.into / "few-steps",
+            self.budget("few-steps"),
+        )
 
     def recogniser(self) -> recogniser.Recogniser:
-        scenes = [self.scenes.scene(index) for index in range(len(self.pixels))]
-        return recogniser.train(self.pixels, scenes, self.folder, self.budget("recogniser"))
+        return recogniser.train(self.material, self.folder, self.budget("recogniser"))
 
     def evaluate(self) -> None:
-        """The exam of what is shipped now."""
-        pipeline = StableDiffusionPipeline.from_pretrained(EMBEDDED_FOLDER, dtype=torch.float32)
-        figures = evaluate.evaluate(
-            pipeline, self.recogniser(), self.exam, self.exam_pixels, len(self.exam_pixels), self.folder
-        )
-        print(figures)
+        """The exam of the finished model; its card's table is written anew."""
+        found = evaluate(self.work.into, self.recogniser(), self.exam, self.material, self.folder)
+        print(figures.table(found))
+        card = self.work.into / "README.md"
+        if card.exists() and figures.put_into_card(found, card):
+            figures.write(found, self.work.into / "figures.json")
+
+
+STAGES = {
+    "world": Training.world,
+    "autoencoder": Training.autoencoder,
+    "denoiser": Training.denoiser,
+    "decoder": Training.decoder,
+    "export": Training.export,
+    "control": Training.control,
+    "few-steps": Training.few_steps,
+    "recogniser": Training.recogniser,
+    "evaluate": Training.evaluate,
+}
 
 
 def main() -> None:
     """Run the stages asked for, in their order."""
     parser = argparse.ArgumentParser("python -m studio.training", description=__doc__)
-    parser.add_argument("stage", choices=("all", *STAGES))
-    parser.add_argument("--folder", type=Path, default=Path("runs/first"), help="where checkpoints and sheets go")
-    parser.add_argument("--pictures", type=int, default=24_000, help="pictures drawn to train on")
-    parser.add_argument("--exam", type=int, default=512, help="held-out pictures of the exam")
+    parser.add_argument("stage", nargs="+", choices=("all", *STAGES))
+    parser.add_argument("--edition", choices=EDITIONS, default=CPU.name, help="which world")
+    parser.add_argument("--folder", type=Path, help="where checkpoints and sheets go (runs/EDITION)")
+    parser.add_argument("--into", type=Path, default=EMBEDDED_FOLDER, help="where the finished model goes")
+    parser.add_argument("--pictures", type=int, help="pictures drawn to train on")
+    parser.add_argument("--exam", type=int, default=2_000, help="held-out pictures of the exam")
     parser.add_argument("--minutes", type=float, help="training time of each stage")
     given = parser.parse_args()
-    training = Training(given.folder, given.pictures, given.exam, given.minutes)
-    for stage in STAGES if given.stage == "all" else (given.stage,):
-        getattr(training, stage)()
+    edition = EDITIONS[given.edition]
+    folder, pictures = given.folder or Path("runs") / edition.name, given.pictures or edition.pictures
+    training = Training(Work(edition, folder, given.into, pictures, given.exam, given.minutes))
+    for stage in STAGES if "all" in given.stage else given.stage:
+        STAGES[stage](training)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Stage one: a tiny autoencoder, 8 times smaller on each side, whose latents are near unit normal."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from studio.training.loop import Loop, Plan, autocast, choose_device
-from studio.training.pictures import sheet, to_pixels, to_tensor
+from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device
+from studio.training.pictures import at_hand, sheet, to_pixels, to_tensor
 
 CROP = 64
 BATCH = 24
+"""On a CPU; ``batch_size`` says how much more a GPU takes."""
 LATENT_NOISE = 0.08
 """Noise added to the latents (their deviation is 1) while training, so that the decoder forgives
 the small errors a denoiser makes."""
@@ -50,16 +52,19 @@ def reconstruction(model: AutoencoderTiny, latents: Tensor, pictures: Tensor) ->
     return pixels + edges
 
 
-def _crops(pixels: NDArray[np.uint8], random: np.random.Generator, device: torch.device) -> Tensor:
+def _crops(pixels: Tensor, count: int, device: torch.device) -> Tensor:
+    """Random crops (count, 3, CROP, CROP) of pictures (N, H, W, 3), some of them mirrored."""
     size = pixels.shape[1]
     crop = min(CROP, size)
-    picks = random.integers(len(pixels), size=BATCH)
-    tops, lefts = (8 * random.integers((size - crop) // 8 + 1, size=BATCH) for _ in range(2))
+    picks = torch.randint(len(pixels), (count,), device=pixels.device)
+    tops, lefts = (8 * torch.randint((size - crop) // 8 + 1, (count,), device=pixels.device) for _ in range(2))
     # Half of the crops come from the lower half, where things stand.
-    tops[: BATCH // 2] = (size - crop) // 2 + tops[: BATCH // 2] // 2 // 8 * 8
-    crops = np.stack([pixels[k, y : y + crop, x : x + crop] for k, y, x in zip(picks, tops, lefts, strict=True)])
+    tops[: count // 2] = (size - crop) // 16 * 8 + tops[: count // 2] // 2 // 8 * 8
+    span = torch.arange(crop, device=pixels.device)
+    rows, columns = (tops[:, None] + span)[:, :, None], (lefts[:, None] + span)[:, None, :]
+    crops = pixels[picks[:, None, None], rows, columns]
     if random.random() < 0.5:
-        crops = crops[:, :, ::-1]
+        crops = crops.flip(2)
     return to_tensor(crops, device).contiguous(memory_format=torch.channels_last)
 
 
@@ -104,12 +109,11 @@ def _train(
 ) -> AutoencoderTiny:
     device = choose_device()
     model.to(device, memory_format=torch.channels_last)
-    loop = Loop(part, plan)
-    random = np.random.default_rng()
+    loop, source, count = Loop(part, plan), at_hand(pixels, device), batch_size(BATCH, device)
 
     def batch_loss() -> tuple[Tensor, int]:
         with autocast(device):
-            return loss_of(model, _crops(pixels, random, device)), BATCH
+            return loss_of(model, _crops(source, count, device)), count
 
     def sample() -> None:
         rows = to_tensor(exam[:10], device)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import torch
@@ -12,12 +11,11 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from studio.training.loop import Loop, Plan, autocast, choose_device
-from studio.training.pictures import sheet, to_tensor
+from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device, compiled
+from studio.training.material import SCALE, Material
+from studio.training.pictures import at_hand, sheet, to_tensor
 from studio.training.tokenizer import MAX_LENGTH
-from studio.training.world import SceneDataset
-from studio.training.world.captions import caption
-from studio.training.world.scene import POSITIONS
+from studio.training.world import Edition
 
 BATCH = 48
 TEXT_WIDTH = 192
@@ -37,8 +35,8 @@ LOOK_AT = (
     "a rocket on the moon",
     "kitty, living room, morning",
     "an owl in a forest at night",
-    "a house in the mountains by day",
-    "a penguin in a desert in the evening",
+    "a watercolour of a house in the mountains",
+    "a cat left of a dog on a beach",
 )
 
 
@@ -55,6 +53,11 @@ def noise_schedule() -> dict[str, object]:
         "clip_sample": False,
         "steps_offset": 1,
     }
+
+
+def training_schedule() -> DDPMScheduler:
+    """The schedule as training uses it, with its 1000 steps."""
+    return DDPMScheduler(**noise_schedule())
 
 
 def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
@@ -75,17 +78,18 @@ def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
     )
 
 
-def build_unet(sample_size: int) -> UNet2DConditionModel:
-    """An untrained UNet. The prompt reaches it twice: word by word through cross-attention where
-    the picture is smallest, and as a whole, added to the time embedding."""
+def build_unet(edition: Edition) -> UNet2DConditionModel:
+    """An untrained UNet. The prompt reaches it twice: word by word through cross-attention on every level but
+    the largest, and as a whole, added to the time embedding."""
+    levels = len(edition.channels)
     return UNet2DConditionModel(
-        sample_size=sample_size,
+        sample_size=edition.size // SCALE,
         in_channels=8,
         out_channels=8,
-        block_out_channels=(128, 256),
+        block_out_channels=edition.channels,
         layers_per_block=1,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * (levels - 1)),
+        up_block_types=(*["CrossAttnUpBlock2D"] * (levels - 1), "UpBlock2D"),
         attention_head_dim=4,
         cross_attention_dim=TEXT_WIDTH,
         addition_embed_type="text",
@@ -110,24 +114,18 @@ class Painter(nn.Module):
 
 
 def encode(vae: AutoencoderTiny, pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """Latents (N, C, h, w) of pictures (N, H, W, 3), in half precision on the CPU."""
+    """Latents (N, C, h, w) of pictures (N, H, W, 3), in half precision, in the device's memory."""
     parts = []
-    with torch.no_grad():
+    with torch.no_grad(), autocast(device):
         for first in range(0, len(pixels), 64):
-            with autocast(device):
-                parts.append(vae.encoder(to_tensor(pixels[first : first + 64], device)).half().cpu())
+            parts.append(vae.encoder(to_tensor(pixels[first : first + 64], device)).half())
     return torch.cat(parts)
 
 
-def thing_weights(side: int) -> dict[str, Tensor]:
-    """For each position a map (1, side, side) with mean 1 that is heavier where the thing stands."""
-    weights = {}
-    for position, x in POSITIONS.items():
-        weight = torch.ones(1, side, side)
-        left, right = (round((x + reach) * side) for reach in (-0.3, 0.3))
-        weight[:, round(0.3 * side) :, max(left, 0) : right] = THING_WEIGHT
-        weights[position] = weight / weight.mean()
-    return weights
+def thing_weights(masks: Tensor) -> Tensor:
+    """Weights (N, 1, h, w) with mean 1 for each picture, heavier where its things stand (masks (N, h, w))."""
+    weights = 1 + (THING_WEIGHT - 1) * masks[:, None].float()
+    return weights / weights.mean((1, 2, 3), keepdim=True)
 
 
 def loss(
@@ -153,34 +151,37 @@ def loss(
     return (weight * (where * error.square()).mean((1, 2, 3))).mean()
 
 
-def train(
-    vae: AutoencoderTiny,
-    tokenizer: CLIPTokenizer,
-    scenes: SceneDataset,
-    pixels: NDArray[np.uint8],
-    folder: Path,
-    minutes: float,
-) -> Painter:
-    """Train on the given pictures of ``scenes``; captions are told anew each time."""
+class Lessons:
+    """Batches of latents, token ids and weights, all from the device's own memory."""
+
+    def __init__(self, vae: AutoencoderTiny, tokenizer: CLIPTokenizer, material: Material, count: int) -> None:
+        self.device = choose_device()
+        self.latents = encode(vae.to(self.device).eval(), material.pictures[:count], self.device)
+        self.tokens = at_hand(material.tokens(tokenizer), self.device)
+        self.masks = at_hand(material.masks, self.device)
+
+    def batch(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Numbers (N,) of the pictures picked, latents (N, C, h, w), token ids (N, 32), weights (N, 1, h, w)."""
+        device = self.latents.device
+        picks = torch.randint(len(self.latents), (count,), device=device)
+        tellings = torch.randint(self.tokens.shape[1], (count,), device=device)
+        latents = self.latents[picks].float().contiguous(memory_format=torch.channels_last)
+        return picks, latents, self.tokens[picks, tellings].long(), thing_weights(self.masks[picks])
+
+
+def train(vae: AutoencoderTiny, tokenizer: CLIPTokenizer, material: Material, folder: Path, minutes: float) -> Painter:
+    """Train text encoder and UNet on the material's pictures."""
     device = choose_device()
-    vae = vae.to(device).eval()
-    latents = encode(vae, pixels, device).to(device)
-    told = [scenes.scene(index) for index in range(len(pixels))]
-    painter = Painter(build_text_encoder(tokenizer), build_unet(latents.shape[-1])).to(device)
+    lessons = Lessons(vae, tokenizer, material, material.count)
+    painter = Painter(build_text_encoder(tokenizer), build_unet(material.scenes.edition)).to(device)
     painter = painter.to(memory_format=torch.channels_last).train()
     loop = Loop(painter, Plan(folder, "denoiser", minutes, learning_rate=8e-4))
-    schedule, random = DDPMScheduler(**noise_schedule()), Random()
-    weights = thing_weights(latents.shape[-1])
-    # Compiled, a step takes three quarters of the time on a CPU.
-    compiled = torch.compile(painter)
+    schedule, count = training_schedule(), batch_size(BATCH, device)
+    predict = compiled(painter, minutes)
 
     def batch_loss() -> tuple[Tensor, int]:
-        picks = [random.randrange(len(told)) for _ in range(BATCH)]
-        texts = [caption(told[pick], random) for pick in picks]
-        tokens = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        batch = latents[picks].float().contiguous(memory_format=torch.channels_last)
-        where = torch.stack([weights[told[pick].position] for pick in picks]).to(device)
-        return loss(compiled, schedule, batch, tokens.to(device), where), BATCH
+        _, latents, tokens, where = lessons.batch(count)
+        return loss(predict, schedule, latents, tokens, where), count
 
     def sample() -> None:
         pipeline = assemble(vae, tokenizer, painter)

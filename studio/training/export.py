@@ -1,37 +1,64 @@
-"""Stage four: the trained parts as the diffusers folder that ships, in half precision."""
+"""The trained parts as the diffusers folder that ships, in half precision."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderTiny
+from diffusers import AutoencoderTiny, ControlNetModel
 from transformers import CLIPTokenizer
 
 from studio.training.denoiser import Painter, assemble, build_text_encoder, build_unet
-from studio.training.world.vocabulary import PLACES, THINGS, TIMES, WEATHERS
+from studio.training.world import Edition
+from studio.training.world.captions import words
+from studio.training.world.vocabulary import COLOURS, COUNTS, RELATIONS, SHAPES, SIZES, TIMES, WEATHERS
 
 SHARD = "15MB"
 """No file of the repository is larger."""
 
 
-def painter_from(checkpoint: Path, tokenizer: CLIPTokenizer, sample_size: int) -> Painter:
+def painter_from(checkpoint: Path, tokenizer: CLIPTokenizer, edition: Edition) -> Painter:
     """The averaged weights of a checkpoint, finished or not."""
-    painter = Painter(build_text_encoder(tokenizer), build_unet(sample_size))
+    painter = Painter(build_text_encoder(tokenizer), build_unet(edition))
     painter.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["average"])
     return painter.eval()
 
 
-def export(vae: AutoencoderTiny, tokenizer: CLIPTokenizer, painter: Painter, folder: Path) -> None:
-    """Write the pipeline in fp16 safetensors and the words it knows."""
+def export(vae: AutoencoderTiny, tokenizer: CLIPTokenizer, painter: Painter, edition: Edition, folder: Path) -> None:
+    """Write the pipeline in fp16 safetensors and the words it knows, in place of what was there. A ControlNet
+    and a few-step edition belong to the denoiser they were trained on, and go with it."""
+    for part in ("unet", "vae", "text_encoder", "tokenizer", "controlnet", "few-steps"):
+        shutil.rmtree(folder / part, ignore_errors=True)
     pipeline = assemble(vae, tokenizer, painter).to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True, max_shard_size=SHARD)
-    words = {
-        "things": [thing.name for thing in THINGS],
-        "synonyms": {thing.name: list(thing.synonyms) for thing in THINGS if thing.synonyms},
-        "places": [f"{place.preposition} {place.article} {place.name}" for place in PLACES],
+    text = json.dumps(vocabulary(edition), indent=1, ensure_ascii=False)
+    (folder / "vocabulary.json").write_text(text + "\n", encoding="utf-8")
+
+
+def export_controlnet(controlnet: ControlNetModel, folder: Path) -> None:
+    """Write a ControlNet in fp16 safetensors."""
+    controlnet.to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True, max_shard_size=SHARD)
+
+
+def vocabulary(edition: Edition) -> dict[str, object]:
+    """What can be asked for, as the page suggests it, and under "words" every single word that was trained."""
+    full = {} if edition.alone else {
+        "sizes": [size[0] for size in SIZES.values() if size],
+        "counts": list(COUNTS.values())[1:],
+        "relations": [phrases[0] for phrases in RELATIONS.values()],
+        "colours": list(COLOURS),
+        "shapes": list(SHAPES),
+    }  # fmt: skip
+    return {
+        "edition": edition.name,
+        "things": [thing.name for thing in edition.things],
+        "synonyms": {thing.name: list(thing.synonyms) for thing in edition.things if thing.synonyms},
+        "places": [place.phrase for place in edition.places if place.name != "background"],
         "times": [time.phrases[0] for time in TIMES],
         "weathers": [weather.phrases[0] for weather in WEATHERS if weather.name != "clear"],
+        "styles": [style.tags[-1] if style.name == "flat" else style.tags[0] for style in edition.styles],
+        **full,
+        "words": words(edition),
     }
-    (folder / "vocabulary.json").write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")

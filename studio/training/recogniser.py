@@ -1,10 +1,11 @@
-"""An independent judge: a small network that reads thing, place, time and weather from pixels.
+"""An independent judge: a small network that reads what is in a picture, and how it is drawn, from pixels.
 
 It is trained on rendered pictures of the world only, never on generated ones.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,81 +15,142 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from studio.training.loop import Loop, Plan, autocast, choose_device
-from studio.training.pictures import to_tensor
-from studio.training.world import Scene
-from studio.training.world.vocabulary import PLACES, THINGS, TIMES, WEATHERS
+from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device
+from studio.training.material import Material
+from studio.training.pictures import at_hand, to_tensor
+from studio.training.world import Edition, Scene
+from studio.training.world.vocabulary import COUNTS, TIMES, WEATHERS
 
-BATCH = 64
-SIDE = 64
-ASPECTS: dict[str, tuple[str, ...]] = {
-    "thing": tuple(item.name for item in THINGS),
-    "place": tuple(item.name for item in PLACES),
-    "time": tuple(item.name for item in TIMES),
-    "weather": tuple(item.name for item in WEATHERS),
-}
+BATCH = 32
+SIDE = 128
+WIDTHS = (3, 32, 64, 128, 192, 256)
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """One question asked of every picture, and its possible answers."""
+
+    name: str
+    answers: tuple[str, ...]
+
+    def right(self, scene: Scene) -> str | None:
+        """The answer for a scene; None where the scene has none."""
+        if self.name == "time":
+            return scene.time if scene.tells_time else None
+        if self.name == "count":
+            return None if scene.other else COUNTS[scene.count]
+        answer: str = getattr(scene, self.name)
+        return answer
+
+
+def aspects(edition: Edition) -> tuple[Aspect, ...]:
+    """What is asked about pictures of the edition. "thing" is asked as a share for each thing present."""
+    return (
+        Aspect("thing", edition.thing_names),
+        Aspect("place", tuple(place.name for place in edition.places)),
+        Aspect("time", tuple(time.name for time in TIMES)),
+        Aspect("weather", tuple(weather.name for weather in WEATHERS)),
+        Aspect("style", tuple(style.name for style in edition.styles)),
+        Aspect("count", tuple(COUNTS.values())),
+    )
+
+
+class Step(nn.Module):
+    """Half the size, then one residual block."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.shrink = nn.Conv2d(before, after, 3, 2, 1)
+        self.inner = nn.Sequential(
+            nn.GroupNorm(8, after), nn.SiLU(), nn.Conv2d(after, after, 3, 1, 1), nn.GroupNorm(8, after), nn.SiLU(),
+            nn.Conv2d(after, after, 3, 1, 1),
+        )  # fmt: skip
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """(N, before, H, W) to (N, after, H / 2, W / 2)."""
+        small = self.shrink(seen)
+        deeper: Tensor = small + self.inner(small)
+        return deeper
 
 
 class Recogniser(nn.Module):
-    """Six convolutions over a 64 px picture and one linear head for each aspect."""
+    """Five such steps over a 128 px picture, read as a whole and where it is strongest, one linear head an aspect."""
 
-    def __init__(self) -> None:
+    def __init__(self, edition: Edition) -> None:
         super().__init__()
-        widths = (3, 32, 64, 96, 128, 192)
-        layers: list[nn.Module] = []
-        for index, (before, after) in enumerate(pairwise(widths)):
-            stride = 1 if index == 0 else 2
-            layers += [nn.Conv2d(before, after, 3, stride, 1), nn.GroupNorm(8, after), nn.SiLU()]
-        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.2))
-        size = widths[-1] * (SIDE // 16) ** 2
-        self.heads = nn.ModuleDict({name: nn.Linear(size, len(names)) for name, names in ASPECTS.items()})
+        self.aspects = aspects(edition)
+        self.body = nn.Sequential(*(Step(*pair) for pair in pairwise(WIDTHS)), nn.GroupNorm(8, WIDTHS[-1]), nn.SiLU())
+        self.heads = nn.ModuleDict({item.name: nn.Linear(2 * WIDTHS[-1], len(item.answers)) for item in self.aspects})
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Scores (N, classes) for each aspect of pictures (N, 3, H, W) from -1 to 1."""
+        """Scores (N, answers) for each aspect of pictures (N, 3, H, W) from -1 to 1."""
         seen = self.body(functional.interpolate(pictures, size=(SIDE, SIDE), mode="area"))
-        return {name: head(seen) for name, head in self.heads.items()}
+        whole = torch.cat([seen.mean((2, 3)), seen.amax((2, 3))], 1)
+        return {name: head(whole) for name, head in self.heads.items()}
 
 
-def labels(scenes: list[Scene]) -> dict[str, Tensor]:
-    """Class numbers (N,) for each aspect."""
-    return {
-        name: torch.tensor([names.index(getattr(scene, name)) for scene in scenes]) for name, names in ASPECTS.items()
-    }
+def targets(scenes: list[Scene], edition: Edition) -> dict[str, Tensor]:
+    """What is right, as shares (N, answers) that sum to 1, or to 0 where the scene has no answer. Of two
+    different things each has a half."""
+    result = {}
+    for aspect in aspects(edition):
+        shares = torch.zeros(len(scenes), len(aspect.answers))
+        for row, scene in zip(shares, scenes, strict=True):
+            answer = aspect.right(scene)
+            found = [answer, scene.other] if aspect.name == "thing" and scene.other else [answer]
+            for name in found:
+                if name is not None:
+                    row[aspect.answers.index(name)] = 1 / len(found)
+        result[aspect.name] = shares
+    return result
 
 
 def read(recogniser: Recogniser, pixels: NDArray[np.uint8]) -> dict[str, Tensor]:
-    """The class numbers (N,) it reads from pictures (N, H, W, 3)."""
+    """Scores (N, answers) for each aspect of pictures (N, H, W, 3)."""
     device = next(recogniser.parameters()).device
-    parts: dict[str, list[Tensor]] = {name: [] for name in ASPECTS}
+    parts: dict[str, list[Tensor]] = {item.name: [] for item in recogniser.aspects}
     with torch.no_grad():
         for first in range(0, len(pixels), BATCH):
             for name, scores in recogniser(to_tensor(pixels[first : first + BATCH], device)).items():
-                parts[name].append(scores.argmax(1).cpu())
+                parts[name].append(scores.cpu())
     return {name: torch.cat(found) for name, found in parts.items()}
 
 
-def accuracy(found: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
-    """The share of right readings for each aspect."""
-    return {name: float((found[name] == right[name]).float().mean()) for name in ASPECTS}
+def accuracy(scores: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
+    """The share of right readings of each aspect, over the scenes that have an answer. "thing" is over scenes of
+    one kind of thing; "two things" asks for both among the two most likely. What is
+    the same in all scenes is left out: there was nothing to read."""
+    result = {}
+    for name, shares in right.items():
+        whole = shares.amax(1) == 1
+        if shares[whole].any(0).sum() > 1:
+            result[name] = float((scores[name][whole].argmax(1) == shares[whole].argmax(1)).float().mean())
+    pairs = right["thing"].amax(1) == 0.5
+    if pairs.any():
+        likely = scores["thing"][pairs].topk(2).indices.sort().values
+        result["two things"] = float(
+            (likely == right["thing"][pairs].topk(2).indices.sort().values).all(1).float().mean()
+        )
+    return result
 
 
-def train(pixels: NDArray[np.uint8], scenes: list[Scene], folder: Path, minutes: float) -> Recogniser:
+def train(material: Material, folder: Path, minutes: float) -> Recogniser:
     """Train on rendered pictures, shifted and dimmed a little so that it reads shapes."""
     device = choose_device()
-    recogniser = Recogniser().to(device).to(memory_format=torch.channels_last)
-    right = {name: values.to(device) for name, values in labels(scenes).items()}
-    loop = Loop(recogniser, Plan(folder, "recogniser", minutes, learning_rate=2e-3, weight_decay=0.05))
-    random = np.random.default_rng()
+    recogniser = Recogniser(material.scenes.edition).to(device).to(memory_format=torch.channels_last)
+    right = {name: shares.to(device) for name, shares in targets(material.told(), material.scenes.edition).items()}
+    loop = Loop(recogniser, Plan(folder, "recogniser", minutes, learning_rate=1.5e-3, weight_decay=0.05))
+    source, count = at_hand(material.pictures, device), batch_size(BATCH, device)
 
     def batch_loss() -> tuple[Tensor, int]:
-        picks = random.integers(len(pixels), size=BATCH)
-        down, across = random.integers(-4, 5, size=2)
-        batch = to_tensor(np.roll(pixels[picks], (int(down), int(across)), (1, 2)), device)
-        batch = batch * random.uniform(0.8, 1.0) + 0.05 * torch.randn_like(batch)
+        picks = torch.randint(len(source), (count,), device=source.device)
+        down, across = (int(value) for value in torch.randint(-6, 7, (2,)))
+        batch = to_tensor(source[picks].roll((down, across), (1, 2)), device)
+        batch = batch * (0.8 + 0.2 * torch.rand(count, 1, 1, 1, device=device)) + 0.04 * torch.randn_like(batch)
         with autocast(device):
             scores = recogniser(batch)
-        losses = [functional.cross_entropy(scores[name].float(), right[name][picks]) for name in ASPECTS]
-        return torch.stack(losses).sum(), BATCH
+        losses = [-(right[name][picks] * score.float().log_softmax(1)).sum(1).mean() for name, score in scores.items()]
+        return torch.stack(losses).sum(), count
 
     loop.run(batch_loss, lambda: None)
     recogniser.load_state_dict(loop.average)

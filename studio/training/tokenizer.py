@@ -6,77 +6,14 @@ from pathlib import Path
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
-from studio.training.world.captions import POSITION_PHRASES
-from studio.training.world.vocabulary import PLACES, THINGS, TIMES, WEATHERS
+from studio.training.world import Edition
+from studio.training.world.captions import words
 
 MAX_LENGTH = 32
 START, END = "<|startoftext|>", "<|endoftext|>"
-CONNECTIVES = [
-    "a",
-    "an",
-    "the",
-    "on",
-    "in",
-    "at",
-    "of",
-    "by",
-    "to",
-    "with",
-    "and",
-    "it",
-    "while",
-    "during",
-    "is",
-    "are",
-    "there",
-    "picture",
-    "photo",
-    "painting",
-    "drawing",
-    "image",
-    "big",
-    "small",
-    "large",
-    "little",
-    "one",
-    "two",
-    "three",
-    "standing",
-    "sitting",
-    "beautiful",
-    "bright",
-    "dark",
-    "cute",
-    "red",
-    "blue",
-    "green",
-    "yellow",
-    "white",
-    "black",
-    "pink",
-    "orange",
-    "purple",
-    "brown",
-    "grey",
-]
 
 
-def words() -> list[str]:
-    """Every word that captions of the world use, and a few that people write around them."""
-    phrases: list[str] = list(CONNECTIVES)
-    for thing in THINGS:
-        phrases += [thing.name, *thing.synonyms]
-    for place in PLACES:
-        phrases += [place.name, *place.synonyms]
-    for time in TIMES:
-        phrases += [*time.phrases, *time.tags]
-    for weather in WEATHERS:
-        phrases += [*weather.adjectives, *weather.phrases, *weather.tags]
-    phrases += [phrase for group in POSITION_PHRASES.values() for phrase in group]
-    return sorted({word for phrase in phrases for word in phrase.lower().split()})
-
-
-def build(folder: Path) -> CLIPTokenizer:
+def build(edition: Edition, folder: Path) -> CLIPTokenizer:
     """Train the merges until each word is one token, write CLIP's vocab.json and merges.txt into
     ``folder``, and load them back as a CLIPTokenizer. Other words fall apart into pieces."""
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
@@ -86,7 +23,7 @@ def build(folder: Path) -> CLIPTokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=20_000, min_frequency=1, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False
     )
-    bpe.train_from_iterator(words(), trainer)
+    bpe.train_from_iterator(words(edition), trainer)
     learned = json.loads(bpe.to_str())["model"]
     merges = [tuple(merge) if isinstance(merge, list) else tuple(merge.split()) for merge in learned["merges"]]
     pieces = [*alphabet, *(letter + "</w>" for letter in alphabet), *("".join(merge) for merge in merges)]

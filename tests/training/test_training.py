@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
+from diffusers import StableDiffusionPipeline
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from studio.training import denoiser, tokenizer
-from studio.training.autoencoder import build, loss
+from studio.training import autoencoder, control, denoiser, few_steps, recogniser, tokenizer
+from studio.training.export import vocabulary
 from studio.training.loop import Loop, Plan, learning_rate_factor
-from studio.training.pictures import sheet, to_pixels, to_tensor
+from studio.training.material import thing_mask
+from studio.training.pictures import at_hand, sheet, to_pixels, to_tensor
+from studio.training.stored import stored
+from studio.training.world import CPU, FIRST, FULL, Edition, SceneDataset
+from studio.training.world.captions import words
 
 
 def line(module: nn.Linear) -> tuple[Tensor, int]:
     numbers = torch.linspace(-1, 1, 8)[:, None]
     return (module(numbers) - 3 * numbers).square().mean(), 8
+
+
+def squares(power: int, index: int) -> NDArray[np.int64]:
+    return np.array([index**power])
+
+
+def tiny_painter(folder: Path) -> StableDiffusionPipeline:
+    """An untrained model of the recipe, with levels as narrow as they may be."""
+    edition = Edition("tiny", 32, (32, 32), FIRST.listed)
+    torch.manual_seed(0)
+    words_of_it = tokenizer.build(edition, folder)
+    painter = denoiser.Painter(denoiser.build_text_encoder(words_of_it), denoiser.build_unet(edition))
+    return denoiser.assemble(autoencoder.build(), words_of_it, painter)
 
 
 def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -32,39 +53,132 @@ def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "line-loss.csv").read_text().startswith("step,samples,seconds,loss")
 
 
+def test_a_stop_by_hand_loses_nothing(tmp_path: Path) -> None:
+    module, plan = nn.Linear(1, 1), Plan(tmp_path, "line", minutes=5.0, learning_rate=0.1)
+    loop = Loop(module, plan)
+
+    def stopped() -> tuple[Tensor, int]:
+        if loop.step == 7:
+            raise KeyboardInterrupt
+        return line(module)
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(stopped, lambda: None)
+    assert Loop(nn.Linear(1, 1), plan).step == 7
+
+
 def test_the_learning_rate_rises_then_falls() -> None:
     rates = [learning_rate_factor(progress / 100) for progress in range(101)]
     assert rates[0] < rates[2] > rates[50] > rates[100] > 0
 
 
+def test_what_is_stored_is_computed_once(tmp_path: Path) -> None:
+    path = tmp_path / "squares.npy"
+    assert stored(path, 5, (1,), np.int64, partial(squares, 2))[:, 0].tolist() == [0, 1, 4, 9, 16]
+    assert stored(path, 5, (1,), np.int64, partial(squares, 3))[:, 0].tolist() == [0, 1, 4, 9, 16]
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_pixels_survive_the_way_to_tensors_and_back() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
     assert np.array_equal(to_pixels(to_tensor(pixels, torch.device("cpu"))), pixels)
+    assert np.array_equal(at_hand(pixels, torch.device("cpu")).numpy(), pixels)
     assert sheet(pixels, 2).shape == (16, 16, 3)
 
 
 def test_the_autoencoder_learns_a_picture() -> None:
     torch.manual_seed(0)
-    model, pictures = build(), torch.rand(2, 3, 32, 32) * 2 - 1
+    model, pictures = autoencoder.build(), torch.rand(2, 3, 32, 32) * 2 - 1
     optimiser = torch.optim.Adam(model.parameters(), 2e-3)
     losses = []
     for _ in range(15):
         optimiser.zero_grad()
-        value = loss(model, pictures)
+        value = autoencoder.loss(model, pictures)
         value.backward()
         optimiser.step()
         losses.append(value.item())
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_every_word_of_the_world_is_one_token(tmp_path: Path) -> None:
-    made = tokenizer.build(tmp_path)
-    pieces = {word: made(word, add_special_tokens=False).input_ids for word in tokenizer.words()}
+def test_crops_are_parts_of_their_pictures() -> None:
+    pixels = torch.arange(96, dtype=torch.uint8).expand(1, 96, 96)[..., None].expand(-1, -1, -1, 3)
+    crops = autoencoder._crops(pixels, 6, torch.device("cpu"))
+    assert crops.shape == (6, 3, 64, 64)
+    steps = crops.diff(dim=-1).mul(127.5).round().unique().tolist()
+    assert steps in ([1.0], [-1.0])
+
+
+@pytest.mark.parametrize("edition", [CPU, FULL], ids=lambda edition: edition.name)
+def test_every_word_of_the_world_is_one_token(edition: Edition, tmp_path: Path) -> None:
+    made = tokenizer.build(edition, tmp_path)
+    pieces = dict(zip(words(edition), made(words(edition), add_special_tokens=False).input_ids, strict=True))
     assert {word for word, ids in pieces.items() if len(ids) != 1} == set()
     assert len(made("Istanbul", add_special_tokens=False).input_ids) > 1
 
 
 def test_thing_weights_leave_the_mean_of_the_loss_where_it_is() -> None:
-    for weight in denoiser.thing_weights(16).values():
-        assert torch.isclose(weight.mean(), torch.tensor(1.0))
-        assert weight.max() > weight.min()
+    scenes = [SceneDataset(0, CPU).scene(index) for index in range(6)]
+    masks = torch.from_numpy(np.stack([thing_mask(scene, 16) for scene in scenes]))
+    weights = denoiser.thing_weights(masks)
+    assert torch.allclose(weights.mean((1, 2, 3)), torch.ones(6))
+    assert all(
+        weight[mask == 1].min() > weight[mask == 0].max() for weight, mask in zip(weights[:, 0], masks, strict=True)
+    )
+
+
+def test_a_new_controlnet_changes_nothing_and_learns_from_the_sketch(tmp_path: Path) -> None:
+    pipeline = tiny_painter(tmp_path)
+    controlled = control.Controlled(pipeline, control.build(pipeline))
+    noisy, times, tokens = torch.randn(2, 8, 4, 4), torch.tensor([10, 900]), torch.randint(0, 90, (2, 32))
+    alone = pipeline.unet(noisy, times, pipeline.text_encoder(tokens).last_hidden_state).sample
+    led = controlled(noisy, times, tokens, torch.ones(2, 3, 32, 32))
+    assert torch.allclose(led, alone, atol=1e-5)
+    led.square().mean().backward()
+    assert all(value.grad is None for value in pipeline.unet.parameters())
+    assert any(value.grad is not None and value.grad.any() for value in controlled.controlnet.parameters())
+
+
+def test_a_ddim_step_along_the_true_velocity_stays_on_the_path() -> None:
+    solver = few_steps.SolverPath(denoiser.training_schedule(), torch.device("cpu"))
+    clean, noise, points = torch.randn(3, 8, 4, 4), torch.randn(3, 8, 4, 4), torch.tensor([1, 20, 50])
+    (alpha, sigma), (alpha_before, sigma_before) = solver.at(points), solver.at(points - 1)
+    noisy, velocity = alpha * clean + sigma * noise, alpha * noise - sigma * clean
+    assert torch.allclose(solver.clean(noisy, velocity, points), clean, atol=1e-4)
+    assert torch.allclose(solver.back(noisy, velocity, points), alpha_before * clean + sigma_before * noise, atol=1e-4)
+    assert (alpha_before[0].item(), sigma_before[0].item()) == (1, 0)
+
+
+def test_the_few_step_edition_trains_a_lora_alone_and_diffusers_loads_it(tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    pipeline = tiny_painter(tmp_path)
+    distillation = few_steps.Distillation(pipeline, torch.device("cpu"))
+    tokens = torch.randint(0, 90, (2, 32))
+    value = distillation(torch.randn(2, 8, 4, 4), tokens, tokens[:1])
+    value.backward()
+    assert {name.split(".")[-3] for name, item in distillation.student.named_parameters() if item.requires_grad} == {
+        "lora_A", "lora_B",
+    }  # fmt: skip
+    few_steps.save(distillation.student, tmp_path / "few-steps")
+    again = tiny_painter(tmp_path)
+    again.load_lora_weights(tmp_path / "few-steps")
+    assert again.get_active_adapters()
+
+
+def test_the_recogniser_is_taught_shares_of_what_is_there() -> None:
+    scenes = [SceneDataset(0, CPU).scene(index) for index in range(60)]
+    right = recogniser.targets(scenes, CPU)
+    for scene, shares in zip(scenes, right["thing"], strict=True):
+        assert shares.sum() == 1
+        assert (shares == 0.5).sum() == (2 if scene.other else 0)
+    assert [bool(row.any()) for row in right["time"]] == [scene.tells_time for scene in scenes]
+    assert [bool(row.any()) for row in right["count"]] == [not scene.other for scene in scenes]
+
+
+@pytest.mark.parametrize("edition", [FIRST, CPU], ids=lambda edition: edition.name)
+def test_the_vocabulary_says_what_can_be_asked_for(edition: Edition) -> None:
+    told = vocabulary(edition)
+    assert {"things", "synonyms", "places", "times", "weathers", "styles", "words"} <= told.keys()
+    known = set(words(edition))
+    assert "cat" in known
+    assert "istanbul" not in known
+    assert ("sizes" in told) == (not edition.alone)

@@ -1,113 +1,167 @@
-"""The grammar that tells what is in a scene, in sentences and in tags."""
+"""The grammar that tells what is in a scene: sentences, short forms, and lists of tags."""
 
+import re
+from dataclasses import dataclass
 from random import Random
 
+from studio.training.world import grammar, places
+from studio.training.world.edition import Edition
+from studio.training.world.places import Place
 from studio.training.world.scene import Scene
-from studio.training.world.vocabulary import PLACES, THINGS, TIMES, WEATHERS, Place, Thing, Time, Weather
+from studio.training.world.vocabulary import (
+    COLOURS,
+    COUNTS,
+    POSITION_PHRASES,
+    RELATIONS,
+    SIZES,
+    STYLES,
+    TIMES,
+    WEATHERS,
+    Style,
+    Time,
+    Weather,
+)  # fmt: skip
 
 EMPTY_SHARE = 0.10
 """Captions left empty, so that classifier-free guidance has its unconditional half
 (Ho and Salimans 2022, https://arxiv.org/abs/2207.12598)."""
-
-POSITION_PHRASES = {
-    "left": ("on the left", "to the left"),
-    "centre": ("in the middle", "in the centre"),
-    "right": ("on the right", "to the right"),
-}
+TAGS_SHARE, SHORT_SHARE = 0.30, 0.12
+OPENINGS = ("there is", "a picture of", "an image of")
+"""Words that people put in front and that mean nothing here; heard often enough, they do no harm."""
 
 
-def with_article(noun: str) -> str:
-    """ "cat" becomes "a cat", "owl" becomes "an owl"."""
-    return f"{'an' if noun[0] in 'aeio' or noun.startswith('uncle') else 'a'} {noun}"
+@dataclass(frozen=True)
+class Told:
+    """What a caption tells of a scene beside its things; None is left unsaid."""
+
+    place: Place | None
+    time: Time | None
+    weather: Weather | None
+    style: Style | None
+    position: str | None
 
 
 def full_caption(scene: Scene) -> str:
-    """The plainest sentence that tells thing, place, time and weather."""
-    place, time, weather = _surroundings(scene)
-    article = "the" if place.article == "the" else "a"
-    words = [with_article(scene.thing), place.preposition, article, place.name]
-    if scene.place != "moon":
-        words.append(time.phrases[0])
-    if scene.weather != "clear":
-        words.append(weather.phrases[0])
-    return " ".join(words)
+    """The plainest sentence that tells everything."""
+    told = _all_of(scene)
+    words = [grammar.subject(scene, None)]
+    if told.place:
+        words.append(_place_phrase(scene, told.place, told.place.name, ""))
+    words += [part.phrases[0] for part in (told.time, told.weather) if part]
+    sentence = " ".join(words)
+    return f"{told.style.before[0]} {sentence}" if told.style else sentence
 
 
 def caption(scene: Scene, random: Random) -> str:
-    """One caption of the scene: a sentence, a short form, a list of tags, or nothing."""
+    """One caption of the scene, told anew at random; one in ten is empty."""
     if random.random() < EMPTY_SHARE:
         return ""
-    thing = _name(random, next(item for item in THINGS if item.name == scene.thing))
-    place, time, weather = _surroundings(scene)
-    tell_time = scene.place != "moon" or random.random() < 0.2
-    tell_weather = scene.weather != "clear" or random.random() < 0.15
-    told_time = time if tell_time and random.random() < 0.85 else None
-    told_weather = weather if tell_weather and scene.place not in ("room", "moon") else None
-    told_place = place if random.random() < 0.9 else None
-    position = random.choice(POSITION_PHRASES[scene.position]) if random.random() < 0.2 else None
-    if random.random() < 0.3:
-        return _tags(random, thing, told_place, told_time, told_weather, position)
-    return _sentence(random, thing, told_place, told_time, told_weather, position)
+    told = _some_of(scene, random)
+    form = random.random()
+    if form < TAGS_SHARE:
+        return _tags(scene, told, random)
+    if form < TAGS_SHARE + SHORT_SHARE:
+        told = Told(told.place if random.random() < 0.5 else None, None, None, told.style, None)
+    return _sentence(scene, told, random)
 
 
-def _surroundings(scene: Scene) -> tuple[Place, Time, Weather]:
-    return (
-        next(item for item in PLACES if item.name == scene.place),
-        next(item for item in TIMES if item.name == scene.time),
-        next(item for item in WEATHERS if item.name == scene.weather),
+def _all_of(scene: Scene) -> Told:
+    place = places.BY_NAME[scene.place]
+    time = next(item for item in TIMES if item.name == scene.time)
+    weather = next(item for item in WEATHERS if item.name == scene.weather)
+    style = next(item for item in STYLES if item.name == scene.style)
+    return Told(
+        place,
+        time if scene.tells_time else None,
+        weather if scene.weather != "clear" else None,
+        style if scene.style != "flat" else None,
+        None,
     )
 
 
-def _name(random: Random, item: Thing | Place) -> str:
-    name, synonyms = item.name, item.synonyms
-    return random.choice(synonyms) if synonyms and random.random() < 0.3 else name
+def _some_of(scene: Scene, random: Random) -> Told:
+    """A part of what there is to tell; what goes without saying is rarely told."""
+    told = _all_of(scene)
+    clear = WEATHERS[0] if places.BY_NAME[scene.place].outdoors and random.random() < 0.15 else None
+    flat = STYLES[0] if scene.style == "flat" and random.random() < 0.2 else None
+    alone = scene.count == 1 and not scene.other and scene.size != "large"
+    return Told(
+        told.place if random.random() < 0.9 else None,
+        told.time if random.random() < 0.85 else None,
+        told.weather or clear,
+        told.style if random.random() < 0.92 else flat,
+        random.choice(POSITION_PHRASES[scene.position]) if alone and random.random() < 0.2 else None,
+    )
 
 
-def _sentence(
-    random: Random,
-    thing: str,
-    place: Place | None,
-    time: Time | None,
-    weather: Weather | None,
-    position: str | None,
-) -> str:
-    subject = with_article(thing) if random.random() < 0.85 else thing
-    adjective = ""
-    tail: list[str] = []
-    if weather:
-        if place and random.random() < 0.6:
-            adjective = random.choice(weather.adjectives)
+def _place_phrase(scene: Scene, place: Place, noun: str, adjective: str, definite: bool = False) -> str:
+    words = " ".join(word for word in (adjective, scene.background, noun) if word)
+    the = place.article == "the" or definite
+    return f"{place.preposition} {'the ' + words if the else grammar.with_article(words)}"
+
+
+def _sentence(scene: Scene, told: Told, random: Random) -> str:
+    words, adjective, tail = grammar.subject(scene, random), "", list[str]()
+    if told.weather:
+        if told.place and random.random() < 0.6:
+            adjective = random.choice(told.weather.adjectives)
         else:
-            tail.append(random.choice(weather.phrases))
-    if place:
-        noun = _name(random, place)
-        words = f"{adjective} {noun}".strip()
-        article = "the" if place.article == "the" or random.random() < 0.2 else with_article(words).split()[0]
-        tail.insert(0, f"{place.preposition} {article} {words}")
-    if time:
-        tail.append(random.choice(time.phrases))
-    if position:
-        tail.insert(random.randint(0, len(tail)), position)
+            tail.append(random.choice(told.weather.phrases))
+    if told.place:
+        noun = grammar.place_of(told.place, random)
+        tail.insert(0, _place_phrase(scene, told.place, noun, adjective, random.random() < 0.2))
+    if told.time:
+        tail.append(random.choice(told.time.phrases))
+    if told.position:
+        tail.insert(random.randint(0, len(tail)), told.position)
     if tail and random.random() < 0.15:
-        return f"{tail[-1]}, {' '.join([subject, *tail[:-1]])}"
-    return " ".join([subject, *tail])
-
-
-def _tags(
-    random: Random,
-    thing: str,
-    place: Place | None,
-    time: Time | None,
-    weather: Weather | None,
-    position: str | None,
-) -> str:
-    tags = [thing]
-    if weather and time and random.random() < 0.5:
-        tags.append(f"{random.choice(weather.adjectives)} {random.choice(time.tags)}")
+        sentence = f"{tail[-1]}, {' '.join([words, *tail[:-1]])}"
     else:
-        tags += [random.choice(weather.tags)] if weather else []
-        tags += [random.choice(time.tags)] if time else []
-    tags += [_name(random, place)] if place else []
-    tags += [position] if position else []
+        sentence = " ".join([words, *tail])
+    return _styled(sentence, told.style, random)
+
+
+def _styled(sentence: str, style: Style | None, random: Random) -> str:
+    """The sentence with its style before or after it, or with an empty phrase in front."""
+    if style is None:
+        return f"{random.choice(OPENINGS)} {sentence}" if random.random() < 0.1 else sentence
+    if random.random() < 0.5:
+        return f"{random.choice(style.before)} {sentence}"
+    return f"{sentence}, {random.choice(style.tags)}"
+
+
+def _tags(scene: Scene, told: Told, random: Random) -> str:
+    tags = [grammar.first_thing(scene, random)]
+    tags += [grammar.name_of(scene.other, random)] if scene.other else []
+    if told.weather and told.time and random.random() < 0.5:
+        tags.append(f"{random.choice(told.weather.adjectives)} {random.choice(told.time.tags)}")
+    else:
+        tags += [random.choice(part.tags) for part in (told.weather, told.time) if part]
+    if told.place:
+        tags.append(f"{scene.background} {grammar.place_of(told.place, random)}".strip())
+    tags += [random.choice(told.style.tags)] if told.style else []
+    tags += [told.position] if told.position else []
     random.shuffle(tags)
     return ", ".join(tags)
+
+
+def split(text: str) -> list[str]:
+    """The words of a text as the tokenizer sees them: letters, or single digits."""
+    return re.findall(r"[a-z]+|[0-9]", text.lower())
+
+
+def words(edition: Edition) -> list[str]:
+    """Every word that captions of the edition can use."""
+    phrases: list[str] = ["a", "an", "the", *OPENINGS, *COLOURS, *COUNTS.values()]
+    for thing in edition.thing_names:
+        names = [thing, *(next((item.synonyms for item in edition.things if item.name == thing), ()))]
+        phrases += [form for name in names for form in (name, grammar.plural(name))]
+    for place in edition.places:
+        phrases += [place.preposition, place.name, *place.synonyms]
+    for group in (*SIZES.values(), *RELATIONS.values(), *POSITION_PHRASES.values()):
+        phrases += group
+    for weather in WEATHERS:
+        phrases += [*weather.adjectives, *weather.phrases, *weather.tags]
+    phrases += [phrase for time in TIMES for phrase in (*time.phrases, *time.tags)]
+    phrases += [phrase for style in edition.styles for phrase in (*style.before, *style.tags)]
+    return sorted({word for phrase in phrases for word in split(phrase)})

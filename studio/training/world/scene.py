@@ -1,120 +1,91 @@
-"""A scene: what is in a picture, how it is drawn, and which scenes are kept for the exam."""
+"""A scene: everything that decides a picture, where its things stand, and which scenes the exam keeps."""
 
 import hashlib
 from dataclasses import dataclass
 from random import Random
 
-import numpy as np
-from PIL import Image
-
-from studio.training.world import glyphs, sky
-from studio.training.world.places import DRAW_PLACE, Brush
-from studio.training.world.vocabulary import PLACES, THINGS, TIMES, WEATHERS, Thing
+from studio.training.world import places, things
 
 HELD_OUT_SHARE = 20
-"""One combination of thing, place, time and weather in this many never appears in training."""
+HELD_OUT_BY = ("thing", "place", "time", "style")
+"""One combination of these in that many never appears in training."""
 
-OVERSAMPLING = 2
 POSITIONS = {"left": 0.30, "centre": 0.5, "right": 0.70}
+LONG_SIDE = {"small": 0.34, "medium": 0.54, "large": 0.76}
+"""A lone thing's longer side, as a share of the picture's."""
+PAIR_SIDE = {"small": 0.27, "medium": 0.42, "large": 0.52}
+"""That of the first of two things; the second is medium."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that decides a picture of the world, with the seed of its small accidents."""
+    """Everything that decides a picture of the world, with the seed of its small accidents.
+
+    ``colour`` is that of a simple shape, ``background`` that of a bare background, and ``other`` a second
+    thing, to which the first stands in ``relation``; each is empty where the scene has none.
+    """
 
     thing: str
     place: str
     time: str
     weather: str
-    position: str
+    style: str
     seed: int
+    position: str = "centre"
+    size: str = "medium"
+    count: int = 1
+    colour: str = ""
+    background: str = ""
+    other: str = ""
+    relation: str = ""
+
+    @property
+    def tells_time(self) -> bool:
+        """Whether the time of day shows."""
+        return not places.BY_NAME[self.place].always
+
+    def random(self, part: str) -> Random:
+        """The random source of one part of the drawing, so that no part disturbs another."""
+        return Random(f"{self.seed}/{part}")
 
 
-def is_held_out(scene: Scene) -> bool:
+@dataclass(frozen=True)
+class Standing:
+    """A thing where it stands: middle ``x`` and ``lift`` above the ground line, longer ``side``, all as
+    shares of the picture's width."""
+
+    thing: str
+    x: float
+    lift: float
+    side: float
+
+
+def layout(scene: Scene) -> tuple[Standing, ...]:
+    """Its things from back to front."""
+    random = scene.random("layout")
+
+    def stand(thing: str, x: float, side: float, lift: float = 0.0) -> Standing:
+        known = things.ALL.get(thing)
+        floating = 0.10 if known and known.floats else 0.0
+        near = random.uniform(-0.035, 0.005)
+        return Standing(
+            thing, x + random.uniform(-0.025, 0.025), lift + floating - near, side * random.uniform(0.95, 1.05)
+        )
+
+    if scene.other:
+        side = PAIR_SIDE[scene.size]
+        if scene.relation == "above":
+            return (stand(scene.other, 0.5, 0.40), stand(scene.thing, 0.5, min(side, 0.38), 0.44))
+        left_first = scene.relation == "left of" or (scene.relation == "beside" and random.random() < 0.5)
+        xs = (0.27, 0.73) if left_first else (0.73, 0.27)
+        return (stand(scene.other, xs[1], PAIR_SIDE["medium"]), stand(scene.thing, xs[0], side))
+    if scene.count > 1:
+        across, side = ([0.27, 0.73], 0.42) if scene.count == 2 else ([0.18, 0.50, 0.82], 0.31)
+        return tuple(stand(scene.thing, x, side) for x in across)
+    return (stand(scene.thing, POSITIONS[scene.position] if scene.size != "large" else 0.5, LONG_SIDE[scene.size]),)
+
+
+def is_held_out(scene: Scene, by: tuple[str, ...] = HELD_OUT_BY) -> bool:
     """Whether this combination is kept out of training, decided by a hash of its names."""
-    key = f"{scene.thing}/{scene.place}/{scene.time}/{scene.weather}".encode()
+    key = "/".join(getattr(scene, part) for part in by).encode()
     return hashlib.sha256(key).digest()[0] % HELD_OUT_SHARE == 0
-
-
-def sample_scene(random: Random) -> Scene:
-    """One scene at random. Indoors and on the moon there is no weather; some combinations are
-    held out."""
-    place = random.choice(PLACES).name
-    outdoors = place not in ("room", "moon")
-    weather = random.choices(WEATHERS, (4, 2, 2, 1))[0].name if outdoors else "clear"
-    return Scene(
-        thing=random.choice(THINGS).name,
-        place=place,
-        time=random.choice(TIMES).name if place != "moon" else "night",
-        weather=weather,
-        position=random.choices(tuple(POSITIONS), (1, 2, 1))[0],
-        seed=random.getrandbits(32),
-    )
-
-
-def draw(scene: Scene, size: int) -> Image.Image:
-    """The scene as a square RGB picture of ``size`` px; the same scene gives the same picture."""
-    random = Random(scene.seed)
-    full = size * OVERSAMPLING
-    outdoors = scene.place not in ("room", "moon")
-    background = sky.draw_sky(full, scene.time, scene.weather, random)
-    before = np.asarray(background, np.float32)
-    layer = background.copy()
-    brush = Brush(layer, lit=scene.time in ("evening", "night"))
-    ground = DRAW_PLACE[scene.place](brush, random)
-    if outdoors:
-        sky.cover_ground(brush, ground, scene.weather, random)
-    drawn = np.asarray(layer, np.float32)
-    # Sky pixels and lit windows carry their own light; the rest is lit by the time of day.
-    glows = (drawn == before).all(-1) | (drawn == (255, 225, 120)).all(-1) | (scene.place == "moon")
-    lit = np.where(glows[..., None], drawn, sky.light_up(drawn, scene.time))
-    picture = Image.fromarray(lit.clip(0, 255).astype(np.uint8))
-    _place_thing(picture, scene, ground, random)
-    if outdoors:
-        picture = sky.add_weather(picture, scene.weather, scene.time, random)
-    return picture.reduce(OVERSAMPLING)
-
-
-def _place_thing(picture: Image.Image, scene: Scene, ground: float, random: Random) -> None:
-    thing = _thing(scene.thing)
-    glyph = glyphs.glyph_image(thing.glyph)
-    full = picture.width
-    long_side = full * random.uniform(0.52, 0.60)
-    scale = long_side / max(glyph.size)
-    glyph = glyph.resize((round(glyph.width * scale), round(glyph.height * scale)), Image.Resampling.BILINEAR)
-    x = POSITIONS[scene.position] + random.uniform(-0.03, 0.03)
-    y = min(ground + random.uniform(0.0, 0.05), 0.96)
-    shadow = Image.new("RGBA", picture.size)
-    Brush(shadow).oval(x, y, 0.20, 0.028, (0, 0, 0))
-    alpha = np.asarray(shadow)[..., 3].astype(np.float32) * 0.30
-    picture.paste((20, 20, 35), (0, 0), Image.fromarray(alpha.astype(np.uint8)))
-    pixels = np.asarray(glyph, np.float32)
-    # Things keep more of their own colour than the ground does, so that night hides none.
-    light = 0.45 + 0.55 * np.array(sky.LIGHT[scene.time], np.float32)
-    lit = Image.fromarray((pixels[..., :3] * light).astype(np.uint8))
-    left = round(x * full - glyph.width / 2)
-    top = round((y - (0.10 if thing.floats else 0.0)) * full - glyph.height)
-    picture.paste(lit, (left, top), glyph.getchannel("A"))
-
-
-def _thing(name: str) -> Thing:
-    return next(thing for thing in THINGS if thing.name == name)
-
-
-class SceneDataset:
-    """Scenes by number: item ``k`` of a seed is always the same picture and caption."""
-
-    def __init__(self, seed: int, size: int, held_out: bool = False) -> None:
-        self.seed, self.size, self.held_out = seed, size, held_out
-
-    def scene(self, index: int) -> Scene:
-        """The scene with that number, never one of the other set (training or held out)."""
-        random = Random(f"{self.seed}/{index}")
-        while True:
-            scene = sample_scene(random)
-            if is_held_out(scene) == self.held_out:
-                return scene
-
-    def picture(self, index: int) -> Image.Image:
-        """The picture with that number."""
-        return draw(self.scene(index), self.size)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from studio.training.world.places import Brush, Colour
+from studio.training.world.brush import Brush, Colour
 
 Pixels = NDArray[np.float32]
 
@@ -35,9 +35,7 @@ def draw_sky(size: int, time: str, weather: str, random: Random) -> Image.Image:
     if weather in OVERCAST:
         grey = np.array(OVERCAST[weather], np.float32) * np.array(LIGHT[time], np.float32)
         top, horizon = top * 0.4 + grey * 0.6, horizon * 0.4 + grey * 0.6
-    ramp = np.minimum(np.linspace(0, 1.4, size, dtype=np.float32), 1)[:, None, None]
-    column = top * (1 - ramp) + horizon * ramp
-    sky = Image.fromarray(np.broadcast_to(column, (size, size, 3)).astype(np.uint8))
+    sky = gradient(size, top, horizon, 1.4)
     brush = Brush(sky)
     if weather == "clear":
         _draw_lights(brush, time, random)
@@ -73,9 +71,16 @@ def cover_ground(brush: Brush, ground: float, weather: str, random: Random) -> N
             brush.oval(x, y, 0.10, 0.018, (140, 165, 190))
 
 
-def light_up(pixels: Pixels, time: str) -> Pixels:
-    """The scene (H, W, 3; 0..255) as the light of that time shows it."""
-    return pixels * np.array(LIGHT[time], np.float32)
+def gradient(size: int, top: Pixels, bottom: Pixels, haste: float = 1.0) -> Image.Image:
+    """A square RGB picture of ``size`` px that runs from one colour (3,) to another, there early with ``haste``."""
+    ramp = np.minimum(np.linspace(0, haste, size, dtype=np.float32), 1)[:, None, None]
+    column = (top * (1 - ramp) + bottom * ramp).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(column).resize((size, size), Image.Resampling.NEAREST)
+
+
+def light_up(picture: Image.Image, light: tuple[float, float, float]) -> Image.Image:
+    """The RGB picture with its red, green and blue multiplied by those of the light."""
+    return picture.point([round(value * part) for part in light for value in range(256)])
 
 
 def add_weather(picture: Image.Image, weather: str, time: str, random: Random) -> Image.Image:
@@ -83,7 +88,7 @@ def add_weather(picture: Image.Image, weather: str, time: str, random: Random) -
     if weather == "fog":
         fog = np.array(OVERCAST["fog"], np.float32) * np.array(LIGHT[time], np.float32)
         veil = Image.new("RGB", picture.size, tuple(int(value) for value in fog))
-        return Image.blend(picture, veil, 0.45)
+        return Image.blend(picture, veil, 0.36 if time == "night" else 0.45)
     layer = picture.copy()
     brush = Brush(layer)
     if weather == "rain":

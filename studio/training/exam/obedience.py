@@ -1,0 +1,70 @@
+"""Does the model paint what the prompt says, and leave out what the negative prompt says?"""
+
+from __future__ import annotations
+
+import numpy as np
+from diffusers import StableDiffusionPipeline
+from numpy.typing import NDArray
+
+from studio.training import recogniser
+from studio.training.exam.figures import Figure, share
+from studio.training.exam.painting import paint
+from studio.training.recogniser import Recogniser
+from studio.training.world import Edition, Scene, places
+from studio.training.world.grammar import with_article
+from studio.training.world.vocabulary import STYLES, TIMES, WEATHERS
+
+LEAST_READ = {
+    "thing": 85.0,
+    "place": 95.0,
+    "time": 95.0,
+    "weather": 95.0,
+    "style": 95.0,
+    "count": 80.0,
+    "two things": 70.0,
+}
+LEAST_JUDGE = {"thing": 90.0, "place": 97.0, "time": 97.0, "weather": 97.0, "style": 97.0}
+NEGATED = ("place", "time", "style")
+
+
+def judged(judge: Recogniser, rendered: NDArray[np.uint8], scenes: list[Scene], edition: Edition) -> list[Figure]:
+    """The judge's own accuracy on held-out renderings."""
+    found = recogniser.accuracy(recogniser.read(judge, rendered), recogniser.targets(scenes, edition))
+    return [share(f"the recogniser itself: {name}", value, LEAST_JUDGE.get(name)) for name, value in found.items()]
+
+
+def recognised(
+    judge: Recogniser, painted: NDArray[np.uint8], scenes: list[Scene], edition: Edition, what: str = "recognised"
+) -> list[Figure]:
+    """What the judge reads from painted pictures, against what their prompts said."""
+    found = recogniser.accuracy(recogniser.read(judge, painted), recogniser.targets(scenes, edition))
+    return [share(f"{what}: {name}", value, LEAST_READ.get(name)) for name, value in found.items()]
+
+
+def removed(pipeline: StableDiffusionPipeline, judge: Recogniser, edition: Edition, count: int) -> list[Figure]:
+    """Paint things alone, name in the negative prompt what appeared with them, and paint again with the same
+    seed: how often is it gone?"""
+    names = [thing.name for thing in edition.things]
+    prompts = [with_article(names[index * 7 % len(names)]) for index in range(count)]
+    before = recogniser.read(judge, paint(pipeline, prompts, first_seed=40_000))
+    result = []
+    for aspect in judge.aspects:
+        if aspect.name not in NEGATED or len(aspect.answers) < 2:
+            continue
+        there = before[aspect.name].argmax(1)
+        negative = [_phrase(aspect.name, aspect.answers[answer]) for answer in there]
+        after = recogniser.read(judge, paint(pipeline, prompts, first_seed=40_000, negative=negative))
+        gone = float((after[aspect.name].argmax(1) != there).float().mean())
+        result.append(share(f"removed by a negative prompt: {aspect.name}", gone, 90.0))
+    return result
+
+
+def _phrase(aspect: str, answer: str) -> str:
+    """How one asks for it."""
+    if aspect == "place":
+        return places.BY_NAME[answer].phrase
+    if aspect == "time":
+        return next(time.phrases[0] for time in TIMES if time.name == answer)
+    if aspect == "style":
+        return next(style.tags[0] for style in STYLES if style.name == answer)
+    return next(weather.phrases[0] for weather in WEATHERS if weather.name == answer)

@@ -1,0 +1,129 @@
+"""A few-step edition: a LoRA that lets the denoiser jump to the end of its path.
+
+Consistency distillation as in LCM-LoRA (Luo et al. 2023, https://arxiv.org/abs/2311.05556): the student's guess
+of the clean latents from any step must be its own guess one DDIM step of the guided teacher later. Guidance is
+distilled in, so the result is painted without it, by the samplers LCM and TCD.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionPipeline
+from torch import Tensor, nn
+
+from studio.training import denoiser
+from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device
+from studio.training.material import Material
+
+BATCH = 12
+RANK = 40
+SOLVER_STEPS = 50
+"""Points of the path; diffusers' LCMScheduler walks over the same ones (original_inference_steps)."""
+GUIDANCE = 2.5
+HUBER = 0.01
+"""Where the loss turns from squared to absolute, so that a few bad targets do not rule."""
+
+
+def add_lora(unet: nn.Module) -> None:
+    """Put an untrained LoRA beside every convolution and linear layer; only it is trained."""
+    from peft import LoraConfig  # wants accelerate: only this stage pays for it
+
+    layers = [name for name, layer in unet.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    unet.requires_grad_(False)
+    adapted: Any = unet  # diffusers adds the method
+    adapted.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=layers))
+
+
+class SolverPath:
+    """The variance-preserving path at its 50 points; point 0 is the clean end."""
+
+    def __init__(self, schedule: object, device: torch.device) -> None:
+        alphas_cumprod: Tensor = schedule.alphas_cumprod  # type: ignore[attr-defined]
+        self.timesteps = torch.cat(
+            [torch.zeros(1), torch.arange(1, SOLVER_STEPS + 1) * (len(alphas_cumprod) // SOLVER_STEPS) - 1]
+        ).long()
+        clean = torch.cat([torch.ones(1), alphas_cumprod[self.timesteps[1:]]])
+        self.alpha, self.sigma = clean.sqrt().to(device), (1 - clean).sqrt().to(device)
+        self.timesteps = self.timesteps.to(device)
+
+    def at(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """alpha and sigma (N, 1, 1, 1) at points (N,)."""
+        return self.alpha[points, None, None, None], self.sigma[points, None, None, None]
+
+    def clean(self, latents: Tensor, velocity: Tensor, points: Tensor) -> Tensor:
+        """x0 from v, at points (N,)."""
+        alpha, sigma = self.at(points)
+        return alpha * latents - sigma * velocity
+
+    def back(self, latents: Tensor, velocity: Tensor, points: Tensor) -> Tensor:
+        """One DDIM step towards the clean end (Song et al. 2020, https://arxiv.org/abs/2010.02502)."""
+        alpha, sigma = self.at(points)
+        before_alpha, before_sigma = self.at(points - 1)
+        return before_alpha * self.clean(latents, velocity, points) + before_sigma * (
+            alpha * velocity + sigma * latents
+        )
+
+
+class Distillation(nn.Module):
+    """The student, and the frozen teacher and words it learns from."""
+
+    def __init__(self, pipeline: StableDiffusionPipeline, device: torch.device) -> None:
+        super().__init__()
+        self.text_encoder: nn.Module = pipeline.text_encoder.requires_grad_(False)
+        self.teacher: nn.Module = copy.deepcopy(pipeline.unet).requires_grad_(False).eval()
+        self.student: nn.Module = pipeline.unet
+        add_lora(self.student)
+        self.solver = SolverPath(denoiser.training_schedule(), device)
+
+    def forward(self, latents: Tensor, tokens: Tensor, untold: Tensor) -> Tensor:
+        """The loss for clean latents (N, C, h, w), their captions' ids (N, 32), and the empty caption's (1, 32)."""
+        points = torch.randint(1, SOLVER_STEPS + 1, (len(latents),), device=latents.device)
+        alpha, sigma = self.solver.at(points)
+        noisy = alpha * latents + sigma * torch.randn_like(latents)
+        words = self.text_encoder(tokens).last_hidden_state
+        with torch.no_grad():
+            both = torch.cat([self.text_encoder(untold.expand_as(tokens)).last_hidden_state, words])
+            timesteps = self.solver.timesteps[points]
+            without, told = self.teacher(noisy.repeat(2, 1, 1, 1), timesteps.repeat(2), both).sample.float().chunk(2)
+            earlier = self.solver.back(noisy, without + GUIDANCE * (told - without), points)
+            target = torch.where(points[:, None, None, None] == 1, earlier, self._guess(earlier, points - 1, words))
+        error = self._guess(noisy, points, words) - target
+        return ((error.square() + HUBER**2).sqrt() - HUBER).mean()
+
+    def _guess(self, latents: Tensor, points: Tensor, words: Tensor) -> Tensor:
+        velocity = self.student(latents, self.solver.timesteps[points], words).sample.float()
+        return self.solver.clean(latents, velocity, points)
+
+
+def train(
+    pipeline: StableDiffusionPipeline, material: Material, pictures: int, folder: Path, into: Path, minutes: float
+) -> None:
+    """Distil the pipeline's denoiser on the first ``pictures`` of the material and write the LoRA to ``into``."""
+    device = choose_device()
+    pipeline.to(device, torch.float32)
+    lessons = denoiser.Lessons(pipeline.vae, pipeline.tokenizer, material, pictures)
+    distillation = Distillation(pipeline, device).to(device).to(memory_format=torch.channels_last)
+    untold = pipeline.tokenizer("", padding="max_length", return_tensors="pt").input_ids.to(device)
+    loop = Loop(distillation.student, Plan(folder, "few-steps", minutes, learning_rate=1e-3, weight_decay=0.0))
+    count = batch_size(BATCH, device)
+
+    def batch_loss() -> tuple[Tensor, int]:
+        _, latents, tokens, _ = lessons.batch(count)
+        with autocast(device):
+            return distillation(latents, tokens, untold), count
+
+    loop.run(batch_loss, lambda: None)
+    distillation.student.load_state_dict(loop.average)
+    save(distillation.student, into)
+
+
+def save(student: nn.Module, folder: Path) -> None:
+    """Write the LoRA as diffusers' ``load_lora_weights`` reads it, in half precision."""
+    from peft import get_peft_model_state_dict
+
+    weights = {name: value.half().contiguous() for name, value in get_peft_model_state_dict(student).items()}
+    StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=weights)
