@@ -110,7 +110,7 @@ class Bindings:
         tab, owner, status = str(request.session_hash), run.owner, self._studio.status
         view, position = stage.View(run.request, self._visitors.admit(request)), 0
         with self._viewers.reading(tab, run):
-            yield view.value, SKIP, self._tree(run), SKIP if locked else run.request.seed
+            begun: tuple[Any, Any] = self._tree(run), SKIP if locked else run.request.seed
             while not (run.ended and position and not run.events_after(position, 0)):
                 run.renew()
                 events = run.events_after(position, HEARTBEAT_S)
@@ -120,7 +120,8 @@ class Bindings:
                 if not status.state.ready:
                     view.value = view.value | {"state": "loading", "message": status.state.message}
                 view.begin(run)
-                yield view.take(events), SKIP, SKIP, SKIP
+                yield view.take(events), SKIP, *begun
+                begun = SKIP, SKIP
         yield view.value, self._recent(owner), self._tree(run), SKIP
 
     def develop(self, request: gr.Request) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ diffusers.utils.logging.set_verbosity_error()
 diffusers.utils.logging.disable_progress_bar()
 transformers.utils.logging.disable_progress_bar()
 transformers.utils.logging.set_verbosity_error()
+
+_LOADING = threading.Lock()
+"""Libraries make models without memory for their weights by patching PyTorch for the whole
+process, so two of them must not be made at once, in two studios say."""
 
 
 class LoadedModel:
@@ -122,9 +127,10 @@ def load(folder: Path, name: str, placement: Placement) -> LoadedModel:
         ModelUnavailable: if its files are not what they should be.
     """
     try:
-        pipeline = diffusers.StableDiffusionPipeline.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, safety_checker=None
-        )
+        with _LOADING:
+            pipeline = diffusers.StableDiffusionPipeline.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, safety_checker=None
+            )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelUnavailable(f"The model {name!r} could not be read: {error}") from error
     pipeline.to(placement.device)

@@ -21,7 +21,8 @@ class Recording:
         """When it was last looked at."""
         self._steps: list[RecordedStep] = []
         self._count = 0
-        self._tensor_bytes = 0
+        self._tensor_bytes = self._picture_bytes = 0
+        self._counted_at = (0.0, 0)
         self._seen: set[int] = set()
         self._file: Path | None = None
         self._read: Callable[[Path], list[RecordedStep]] | None = None
@@ -62,8 +63,11 @@ class Recording:
         """Bytes in memory: tensors that steps share counted once, and pictures."""
         if self._file is not None:
             return 0
-        pictures = sum(len(picture) for step in list(self._steps) for picture in step.pictures.values())
-        return self._tensor_bytes + pictures
+        state = self.used, self._count
+        if state != self._counted_at:  # pictures come when steps do, and when somebody looks
+            self._counted_at = state
+            self._picture_bytes = sum(len(each) for step in list(self._steps) for each in step.pictures.values())
+        return self._tensor_bytes + self._picture_bytes
 
     @property
     def on_disk(self) -> bool:
