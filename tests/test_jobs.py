@@ -179,3 +179,21 @@ class AnyUse(RuleBasedStateMachine):
 
 
 TestAnyUse = AnyUse.TestCase
+
+
+def test_an_errand_is_done_between_rounds_and_answers() -> None:
+    jobs = Jobs(4, 4)
+    answer, broken = jobs.ask(lambda: 6 * 7), jobs.ask(lambda: int("six"))
+    assert jobs.take(timeout=None) is None, "an errand wakes who waits for a run"
+    jobs.run_errands()
+    assert answer.result(0) == 42
+    with pytest.raises(ValueError, match="six"):
+        broken.result(0)
+
+
+def test_errands_of_a_closed_queue_are_cancelled() -> None:
+    jobs = Jobs(4, 4)
+    before = jobs.ask(lambda: 1)
+    jobs.close()
+    assert before.cancelled()
+    assert jobs.ask(lambda: 1).cancelled()
