@@ -1,7 +1,7 @@
-"""Makes the README's picture: ``make picture``.
+"""Makes the README's pictures: ``make picture``.
 
-The page, photographed after it has painted, branched into another animal, and asked where the
-words look.
+The page, photographed after it has painted and branched into another animal; and the tree of the
+runs, with one branch more, as the page exports it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from playwright.sync_api import Page
 
 from components.page import build, launch
 from studio import Settings, Studio
+from studio.gallery.pictures import LOCAL
+from studio.timeline.export import export_tree
 from tests.browser.chromium import launched
 
 PROMPT, CHANGED = "a cat on a rainy street at night", "a fox on a rainy street at night"
 SEED, STEPS, LEFT_AT, SHOWN, FIRST_IN_STRIP = 9, 20, 9, 15, 6
-OUT = Path("assets/readme.png")
+OUT, TREE, TREE_WIDTH = Path("assets/readme.png"), Path("assets/tree.jpg"), 2000
 
 
 def use(page: Page) -> None:
@@ -57,8 +59,17 @@ def main() -> None:
             use(opened)
             picture = Image.open(io.BytesIO(opened.screenshot())).convert("RGB")
         page.close()
-    picture.save(OUT, optimize=True)
-    print(OUT)
+        picture.save(OUT, optimize=True)
+        save_tree(studio, Path(folder))
+    print(OUT, TREE)
+
+
+def save_tree(studio: Studio, folder: Path) -> None:
+    """Branch once more, and export the tree."""
+    fox = studio.runs.of(LOCAL)[-1]
+    assert studio.branch(fox, 12, sampler="Euler a", cfg_scale=6.0).result.paths
+    tree = Image.open(export_tree(studio.runs.tree(fox), folder / "tree.png")).convert("RGB")
+    tree.resize((TREE_WIDTH, tree.height * TREE_WIDTH // tree.width), Image.Resampling.LANCZOS).save(TREE, quality=88)
 
 
 if __name__ == "__main__":
