@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import torch
@@ -12,11 +13,15 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Run
+from studio.events import Paused
 from studio.gallery.pictures import LOCAL
 from tests.browser.conftest import WAIT_MS, Served
 from tests.browser.test_page import finished, set_number
+from tests.browser.wire import Wire
 
 STEPS = 10
+SILENCE_MS = 3_500
+"""How long the network is gone."""
 
 
 def paint(page: Page, served: Served, prompt: str = "a cat on a street at night", steps: int = STEPS) -> Run:
@@ -180,6 +185,27 @@ def test_a_reload_finds_the_run_and_it_goes_on_by_itself(page: Page, served: Ser
     whole = served.studio.submit(begun.request)
     assert whole.result.paths
     assert torch.equal(whole.steps[-1].latents, newest(served).steps[-1].latents)
+
+
+def test_a_page_that_was_cut_off_catches_up(browser: Browser, page: Page, served: Served) -> None:
+    wire = Wire(urlsplit(served.url).port or 0)
+    far = browser.new_page()
+    far.set_default_timeout(WAIT_MS)
+    far.goto(f"http://127.0.0.1:{wire.port}")
+    far.wait_for_selector("#footer b")
+    set_number(far, "steps", 150)
+    far.click("button#paint")
+    far.wait_for_function("document.querySelectorAll('.sw-strip li img[src]').length > 3")
+    begun = newest(served)
+    wire.cut()
+    assert any(isinstance(event, Paused) for event in begun), "nobody looks: it is put aside"
+    far.wait_for_timeout(SILENCE_MS)
+    wire.mend()
+    finished(far)
+    expect(far.locator(".sw-strip li img[src]")).to_have_count(150)
+    assert newest(served).root is begun
+    far.close()
+    wire.close()
 
 
 def test_another_tab_sees_the_same_run(browser: Browser, page: Page, served: Served) -> None:
