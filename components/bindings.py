@@ -225,11 +225,11 @@ class Bindings:
         """A picture at a noise level, in both spaces."""
         return how.shown(self._studio, picture, timestep)
 
-    def bring_back(self, picture: Image.Image | None, timestep: float) -> tuple[Any, Any, Any]:
-        """Picture, strength and prompt of a run that starts from there."""
+    def bring_back(self, picture: Image.Image | None, timestep: float) -> tuple[Image.Image, float]:
+        """Picture and strength of a run that starts from there."""
         if picture is None:
             raise gr.Error("Drop a picture first.", print_exception=False)
-        return picture, how.strength(timestep), SKIP
+        return picture, how.strength(timestep)
 
     # The rest of the page
 
@@ -288,7 +288,9 @@ class Bindings:
         count = int(given.pop("batch_count") or 1)
         if not locked or given["seed"] is None:
             given["seed"] = RANDOM_SEED
-        given["image"] = self._studio.inputs.add_file(Path(given["image"])) if given["image"] else ""
+        image, strength = given.pop("image"), given.pop("strength")
+        if image:  # the strength of nothing is no setting
+            given |= {"image": self._studio.inputs.add_file(Path(image)), "strength": strength}
         return GenerationRequest(**given), min(max(count, 1), 16), locked
 
     def _failed(self, request: gr.Request, error: StudioError) -> Shown:

@@ -84,18 +84,21 @@ class View:
         return self.value
 
     def developed(self, run: Run, budget_s: float) -> Iterator[dict[str, Any]]:
-        """Views in which the previews of a run that has ended give way to real decodes, the
-        last step first, while the budget lasts."""
+        """Views in which the previews of a run that has ended give way to real decodes: first
+        those of steps that were passed too fast for a preview, all of them, then the others
+        while the budget lasts, the last step first."""
         began = time.monotonic()
-        steps = run.steps[: len(self.value["steps"])]
-        for index in reversed(range(len(steps))):
-            if time.monotonic() - began > budget_s:
-                return
-            entries = list(self.value["steps"])
+        steps, entries = run.steps, list(self.value["steps"])
+        for index in sorted(range(len(entries)), key=lambda index: (bool(entries[index]["src"]), -index)):
+            late = time.monotonic() - began > budget_s
+            if late and entries[index]["src"]:
+                break
             entries[index] = entries[index] | {"src": data_uri(steps[index].preview), "full": True}
-            self.value = self.value | {"steps": entries}
-            if index % DEVELOPED_AT_ONCE == 0 or index == len(entries) - 1:
+            if index % DEVELOPED_AT_ONCE == 0:
+                self.value = self.value | {"steps": list(entries)}
                 yield self.value
+        self.value = self.value | {"steps": entries}
+        yield self.value
 
     def begin(self, run: Run) -> None:
         """Put the forward process before the steps of a run that starts from a picture."""

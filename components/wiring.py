@@ -109,7 +109,7 @@ def bind_how(made: Bindings, controls: Controls, part: How) -> None:
     """Tie the part that explains to the handlers; its button fills the controls and paints."""
     for event in (part.picture.change, part.timestep.change):
         event(made.noised, [part.picture, part.timestep], part.shown, trigger_mode="always_last", **PRIVATE)
-    filled = [controls.image, controls.strength, controls.prompt]
+    filled = [controls.image, controls.strength]
     part.back.click(made.bring_back, [part.picture, part.timestep], filled, **QUICK).then(None, js=PAINT)
 
 

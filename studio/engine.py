@@ -260,7 +260,7 @@ class Engine:
         run.recording.append(record)
         picture = active.painting.picture
         if picture is not None and run.parent is None and len(run.recording) == 1:
-            run.began_from = Forward(partial(model.encode_picture, picture), record, max(run.request.skipped, 2))
+            run.began_from = Forward(partial(model.encode_picture, picture), run.first_step, run.request.skipped)
         told = self._told(active, run.kept + len(run.recording) - 1, record)
         if self._settings.previews:
             self._behind.submit(self._preview, active, told, record, taken.denoised)

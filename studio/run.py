@@ -64,8 +64,8 @@ class Run:
         """Which weights painted it; known once it is painted."""
         self.thumbnail = b""
         """A small JPEG of what it made; empty before its end."""
-        self.picture = b""
-        """PNG of the picture it starts from, if any; known once it waits."""
+        self.picture: Path | None = None
+        """The PNG file of the picture it starts from, if any; known once it waits."""
         self.began_from: Forward | None = None
         """How the picture it starts from was noised; None where it starts from noise or a step."""
         self.evaluations = 0
@@ -103,6 +103,10 @@ class Run:
         """How the picture that it, or the run it is a branch of, starts from was noised."""
         return self.began_from or (self.parent.forward if self.parent is not None else None)
 
+    def first_step(self) -> RecordedStep:
+        """The first step it painted itself."""
+        return self.recording.steps[0]
+
     @property
     def root(self) -> Run:
         """The run that all of its tree's branches come from."""
@@ -128,7 +132,7 @@ class Run:
         """
         from studio.timeline import saved  # here, since it loads PyTorch
 
-        saved.save(self, path, self.picture)
+        saved.save(self, path, self.picture.read_bytes() if self.picture else b"")
 
     def renew(self) -> None:
         """Say that somebody still looks. A run with a lease is stopped when nobody does."""
@@ -215,6 +219,8 @@ class Run:
             lambda steps, path: file_format.write(path, steps, {}),
             lambda path: file_format.read(path, decode)[0],
         )
+        if self.began_from is not None:
+            self.began_from = dataclasses.replace(self.began_from)  # its frames go, too
         with self._changed:
             self._events = [dataclasses.replace(e, preview=None) if isinstance(e, Step) else e for e in self._events]
 

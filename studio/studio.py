@@ -120,7 +120,8 @@ class Studio:
         self.library.folder(run.request.model)
         if picture:
             self.inputs.restore(run.request.image, picture)
-            run.picture, run.began_from = picture, self._forward(run)
+            run.picture = self.inputs.path(run.request.image)
+            run.began_from = self._forward(run) if len(run.recording) else None
         self.runs.add(run)
         return run
 
@@ -147,19 +148,17 @@ class Studio:
         small = fitted(upright(picture), side, side)
         return self._ask(lambda engine: noised(engine.model(model), small, timestep))
 
-    def _forward(self, run: Run) -> Forward | None:
+    def _forward(self, run: Run) -> Forward:
         from studio.gallery.inputs import fitted
         from studio.timeline.forward import Forward  # here, since it loads PyTorch
 
         request = run.request
-        if not run.recording.steps:
-            return None
         picture = fitted(self.inputs.get(request.image), request.width, request.height)
 
         def encode() -> Tensor:
             return self._ask(lambda engine: engine.model(request.model)).encode_picture(picture)
 
-        return Forward(encode, run.recording.steps[0], max(request.skipped, 2))
+        return Forward(encode, run.first_step, request.skipped)
 
     def _decoder(self, name: str) -> Callable[[Tensor], Tensor]:
         return self._ask(lambda engine: engine.model(name)).decode
@@ -179,7 +178,7 @@ class Studio:
         limits.check(run.request)
         self.library.folder(run.request.model)
         if run.request.image:
-            run.picture = self.inputs.read(run.request.image)
+            run.picture = self.inputs.path(run.request.image)
         self._jobs.put(run)
         self.runs.add(run)
         return run

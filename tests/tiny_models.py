@@ -9,6 +9,20 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from studio.models.library import EMBEDDED_FOLDER
 
 
+def unet() -> UNet2DConditionModel:
+    """An untrained UNet on 4 latent channels, of the layout of Stable Diffusion's."""
+    return UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        norm_num_groups=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=32,
+        attention_head_dim=4,
+    )
+
+
 def stable_diffusion(folder: Path, prediction: str) -> None:
     """A Stable Diffusion 1.x pipeline of 0.1 M parameters: 4 latent channels, 8x autoencoder."""
     torch.manual_seed(0)
@@ -36,16 +50,7 @@ def stable_diffusion(folder: Path, prediction: str) -> None:
             )
         ),
         tokenizer=tokenizer,
-        unet=UNet2DConditionModel(
-            sample_size=8,
-            block_out_channels=(16, 32),
-            layers_per_block=1,
-            norm_num_groups=8,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            cross_attention_dim=32,
-            attention_head_dim=4,
-        ),
+        unet=unet(),
         scheduler=DDIMScheduler(
             beta_start=0.00085,
             beta_end=0.012,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import tempfile
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from studio.durable import whole
 from studio.errors import UnreadablePicture
-from studio.gallery.pictures import MOST_PIXELS, TOO_LARGE, whole
+from studio.gallery.pictures import MOST_PIXELS, TOO_LARGE
 
 KINDS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 GROUND = (255, 255, 255)
@@ -35,8 +35,8 @@ class Inputs:
         path = self._path(digest)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole(path) as file:
-                plain.save(file, "PNG")
+            with whole(path) as partial:
+                plain.save(partial, "PNG")
         return digest
 
     def add_file(self, path: Path) -> str:
@@ -73,16 +73,15 @@ class Inputs:
             if self.add_file(path) != name:
                 raise UnreadablePicture("The picture in this file is not the one its run starts from.")
 
-    def read(self, name: str) -> bytes:
-        """The PNG of that name.
+    def path(self, name: str) -> Path:
+        """The PNG file of that name.
 
         Raises:
             UnreadablePicture: if it is not here.
         """
-        try:
-            return self._path(name).read_bytes()
-        except OSError:
-            raise UnreadablePicture("The picture this starts from is not here: bring it again.") from None
+        if not self.has(name):
+            raise UnreadablePicture("The picture this starts from is not here: bring it again.")
+        return self._path(name)
 
     def get(self, name: str) -> Image.Image:
         """The picture of that name.
@@ -90,7 +89,8 @@ class Inputs:
         Raises:
             UnreadablePicture: if it is not here.
         """
-        return Image.open(io.BytesIO(self.read(name)), formats=["PNG"]).convert("RGB")
+        with Image.open(self.path(name), formats=["PNG"]) as picture:
+            return picture.convert("RGB")
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.png"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from PIL import Image, PngImagePlugin
 
+from studio.durable import whole
 from studio.errors import UnreadablePicture
 from studio.gallery import infotext
 
@@ -40,39 +37,9 @@ def save(picture: Image.Image, text: str, outputs: Path, owner: str, name: str) 
     path = folder / f"{time.strftime('%H%M%S')}-{name}.png"
     notes = PngImagePlugin.PngInfo()
     notes.add_text(infotext.CHUNK, text)
-    with whole(path) as file:
-        picture.save(file, "PNG", pnginfo=notes)
+    with whole(path) as partial:
+        picture.save(partial, "PNG", pnginfo=notes)
     return path
-
-
-@contextlib.contextmanager
-def whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write to, which is at ``path`` afterwards, durable, or not at all.
-
-    Raises:
-        OSError: if it could not be written.
-    """
-    written = path.with_suffix(".partial")
-    try:
-        with written.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        written = written.rename(path)
-        _sync_folder(path.parent)
-    except BaseException:
-        written.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return  # Windows has no handle on a folder to sync
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def recent(outputs: Path, owner: str, count: int) -> list[Path]:

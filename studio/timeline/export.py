@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from studio.durable import whole
 from studio.errors import StudioError
 from studio.timeline import animation
 from studio.timeline.frames_zip import write_zip
@@ -42,7 +41,7 @@ def export(run: Run, kind: Kind, path: Path, *, frames_per_second: float = 8) ->
     steps = run.steps
     if not steps:
         raise StudioError(NO_STEPS)
-    with _whole(path) as partial:
+    with whole(path) as partial:
         _write(run, steps, kind, partial, frames_per_second)
     return path
 
@@ -57,7 +56,7 @@ def export_tree(runs: Sequence[Run], path: Path) -> Path:
     picture = tree_sheet(runs)
     if picture is None:
         raise StudioError(NO_STEPS)
-    with _whole(path) as partial:
+    with whole(path) as partial:
         picture.save(partial, "PNG")
     return path
 
@@ -76,17 +75,3 @@ MOVING: dict[Kind, Callable[[Sequence[bytes], Path, float], None]] = {
     "webp": animation.write_webp,
     "mp4": animation.write_mp4,
 }
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to, which takes its place when all is written."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        yield partial
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from studio.diffusion.denoised import NoiseLevel
 from studio.diffusion.snapshot import SCALARS, Snapshot
+from studio.durable import whole
 from studio.errors import UnreadableRun
 from studio.timeline.record import RecordedStep
 
@@ -70,18 +70,11 @@ def write(path: Path, steps: Sequence[RecordedStep], about: Mapping[str, Any], p
     if picture:
         tensors.named[PICTURE] = torch.frombuffer(bytearray(picture), dtype=torch.uint8)
     header = json.dumps({"version": VERSION, "steps": told, **about}, ensure_ascii=False, allow_nan=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with whole(path) as partial:
         try:
             save_file(tensors.named, partial, {HEADER: header})
         except SafetensorError as error:
             raise OSError(str(error)) from error
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _packed(step: RecordedStep, tensors: _Tensors) -> dict[str, Any]:

@@ -39,19 +39,21 @@ class Forward:
 
     encode: Callable[[], Tensor] = field(repr=False)
     """Latents of the picture (1, C, h, w)."""
-    first: RecordedStep
-    count: int
-    """Frames: as many as the steps that the picture stands in for, and at least 2."""
+    first: Callable[[], RecordedStep] = field(repr=False)
+    """The run's first step; asked for only when the frames are, since it may be in a file."""
+    skipped: int
+    """How many steps the picture stands in for: as many frames there are, but at least 2."""
 
     @cached_property
     def steps(self) -> list[ForwardStep]:
         """The frames, the picture itself first."""
-        level = self.first.level
-        clean = self.encode().cpu().expand_as(self.first.noisy)
-        noise = (self.first.noisy / level.alpha - clean) / level.ratio
+        first = self.first()
+        level = first.level
+        clean = self.encode().cpu().expand_as(first.noisy)
+        noise = (first.noisy / level.alpha - clean) / level.ratio
         return [
-            ForwardStep(sigma, clean + sigma * noise, clean, self.first.decode)
-            for sigma in rising(level.ratio, self.count)
+            ForwardStep(sigma, clean + sigma * noise, clean, first.decode)
+            for sigma in rising(level.ratio, max(self.skipped, 2))
         ]
 
 

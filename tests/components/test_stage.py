@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.stage import View
-from studio import GenerationRequest
+from studio import GenerationRequest, Studio
 from studio.events import Cancelled, Event, Failed, Finished, Queued, Started, Step
 
 
@@ -37,3 +37,14 @@ def test_every_end_is_told() -> None:
     assert seen(Finished(run="r", elapsed_s=1.25))["message"] == "painted in 1.2 s"
     assert seen(Failed(run="r", code="failed", sentence="Do this."))["message"] == "Do this."
     assert seen(Cancelled(run="r", steps_done=4))["state"] == "stopped"
+
+
+def test_steps_without_a_preview_are_developed_however_long_it_takes(studio: Studio) -> None:
+    run = studio.submit(GenerationRequest(steps=3, seed=1))
+    assert run.result.paths
+    view = View(run.request)
+    view.take([Started(run="r", steps=3, evaluations=3), step(0), step(1, preview=None), step(2)])
+    developed = list(view.developed(run, budget_s=0))[-1]["steps"]
+    assert [entry.get("full", False) for entry in developed] == [False, True, False]
+    developed = list(view.developed(run, budget_s=60))[-1]["steps"]
+    assert all(entry["full"] for entry in developed)

@@ -6,26 +6,17 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
 from torch import Tensor
 
 from studio.diffusion import joining
 from studio.diffusion.seams import ModelCall
+from tests import tiny_models
 
 
 @pytest.fixture(scope="module")
 def unet() -> Any:
     torch.manual_seed(0)
-    return UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(16, 32),
-        layers_per_block=1,
-        norm_num_groups=8,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=32,
-        attention_head_dim=4,
-    ).eval()
+    return tiny_models.unet().eval()
 
 
 def call(unet: Any, seed: int, rows: int = 2, timestep: Any = None, **more: Any) -> ModelCall:

@@ -51,7 +51,7 @@ class Half(Image.Image):
     """A picture that breaks off while it is written, as on a full disk."""
 
     def save(self, fp: Any, *_arguments: Any, **_options: Any) -> None:
-        fp.write(b"\x89PNG half of it")
+        Path(fp).write_bytes(b"\x89PNG half of it")
         raise OSError(28, "No space left on device")
 
 

@@ -1,0 +1,39 @@
+"""Files that are there whole, and would survive a power cut, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A path beside ``path`` to write to; afterwards it stands at ``path``, file and folder
+    synced to disk. If that fails nothing of it is left, and what stood there before stays, unless
+    it was the folder that could not be synced.
+
+    Raises:
+        OSError: if it could not be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial = partial.replace(path)
+        _sync_folder(path.parent)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows has no handle on a folder to sync
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
