@@ -15,25 +15,26 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 import torch
-from PIL import Image
 
 from studio import prompt_schedule
+from studio.canvas.start import control_map, start_of
 from studio.diffusion import joining, preview
 from studio.diffusion.attention import WordMap, word_maps
 from studio.diffusion.midway import START
-from studio.diffusion.painting import Painting, StepSeen, Stopped
+from studio.diffusion.painting import Given, Painting, StepSeen, Stopped
 from studio.diffusion.replay import Resume, resume
 from studio.diffusion.seams import ModelCall
 from studio.errors import GenerationFailed, NothingToBranch, OutOfMemory, StudioError
 from studio.events import Cancelled, Failed, Finished, Paused, Produced, Started, Step
-from studio.gallery import infotext, inputs, pictures
+from studio.gallery import infotext, pictures
 from studio.gallery.inputs import Inputs
 from studio.jobs import Jobs
 from studio.models import device
 from studio.models.library import Library
-from studio.models.loader import LoadedModel, load
+from studio.models.loader import LoadedControl, LoadedModel, load, load_control
 from studio.request import GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
@@ -43,6 +44,7 @@ from studio.timeline.record import RecordedStep
 from studio.timeline.runs import Runs
 
 log = logging.getLogger("stepwise")
+T = TypeVar("T")
 IDLE_WAIT_S = 1.0
 
 
@@ -76,6 +78,7 @@ class Engine:
         self._runs, self._inputs = runs, kept
         self._placement = device.choose(settings.device, settings.precision)
         self._models: dict[str, LoadedModel] = {}
+        self._controls: dict[str, LoadedControl] = {}
         self._active: list[_Active] = []
         self._behind = ThreadPoolExecutor(1, "stepwise-previews")
         self.forwards = 0
@@ -96,6 +99,8 @@ class Engine:
             self._behind.shutdown()
             for model in self._models.values():
                 model.close()
+            for control in self._controls.values():
+                control.close()
 
     @property
     def runs(self) -> list[Run]:
@@ -109,12 +114,26 @@ class Engine:
             ModelUnavailable: if it cannot be.
         """
         if name not in self._models:
-            self._status.tell(f"loading {name}")
-            try:
-                self._models[name] = load(self._library.folder(name), name, self._placement)
-            finally:
-                self._status.ready(str(self._placement))
+            self._models[name] = self._loaded(lambda: load(self._library.folder(name), name, self._placement), name)
         return self._models[name]
+
+    def control(self, name: str) -> LoadedControl:
+        """The ControlNet of that name, loaded if it is not yet.
+
+        Raises:
+            ModelUnavailable: if it cannot be.
+        """
+        if name not in self._controls:
+            folder = self._library.control_folder(name)
+            self._controls[name] = self._loaded(lambda: load_control(folder, name, self._placement), name)
+        return self._controls[name]
+
+    def _loaded(self, make: Callable[[], T], name: str) -> T:
+        self._status.tell(f"loading {name}")
+        try:
+            return make()
+        finally:
+            self._status.ready(str(self._placement))
 
     def words(self, run: Run, index: int) -> list[WordMap]:
         """Where the words of the prompt looked at a step of a run; one forward. Only for the
@@ -126,8 +145,11 @@ class Engine:
         model = self.model(run.request.model)
         origin, branch = run.leaving(index)
         request = dataclasses.replace(run.request, branch=branch)
-        painting = Painting(request, model, lambda _: None, _resume(request, origin, model), self._picture(request))
+        resumed = _resume(request, origin, model)
+        painting = Painting(request, model, lambda _: None, resumed, self._given(request, model))
         painting.start()
+        while painting.waiting is not None and painting.waiting.module is not model.denoiser:
+            painting.answer(model.compute(painting.waiting, painting.waiting.arguments))
         assert painting.waiting is not None
         step = min(run.midway.steps(request.sampler, index) + 1, request.steps)
         prompt = prompt_schedule.words_at(request.prompt, step, request.steps)
@@ -136,11 +158,14 @@ class Engine:
         finally:
             painting.stop()
 
-    def _picture(self, request: GenerationRequest) -> Image.Image | None:
-        """The picture a request starts from, at its size."""
-        if not request.image:
-            return None
-        return inputs.fitted(self._inputs.get(request.image), request.width, request.height)
+    def _given(self, request: GenerationRequest, model: LoadedModel) -> Given:
+        """The pictures and ControlNets of a request, ready for its model."""
+        start = start_of(request, self._inputs.get)
+        controls = [self.control(unit.model) for unit in request.control]
+        for one in controls:
+            one.check_fits(model)
+        maps = [control_map(self._inputs.get(unit.image), unit.resize_mode, request, start) for unit in request.control]
+        return Given(start, tuple(one.module for one in controls), tuple(maps))
 
     def _admit(self) -> None:
         for run in self._jobs.waiting():
@@ -162,9 +187,8 @@ class Engine:
             resumed = _resume(run.request, run.parent, model)
             run.midway = resumed.midway if resumed else START
             run.fingerprint = model.fingerprint
-            painting = Painting(
-                run.request, model, lambda step: self._see(active, step), resumed, self._picture(run.request)
-            )
+            given = self._given(run.request, model)
+            painting = Painting(run.request, model, lambda step: self._see(active, step), resumed, given)
             active = _Active(run, painting, preview.PreviewBudget(preview.SHARE))
             self._active.append(active)
         except Exception as error:
@@ -258,9 +282,10 @@ class Engine:
             decode=model.decode,
         )
         run.recording.append(record)
-        picture = active.painting.picture
-        if picture is not None and run.parent is None and len(run.recording) == 1:
-            run.began_from = Forward(partial(model.encode_picture, picture), run.first_step, run.request.skipped)
+        start = active.painting.given.start
+        if start is not None and run.parent is None and len(run.recording) == 1:
+            encode = partial(model.encode_picture, start.picture)
+            run.began_from = Forward(encode, run.first_step, run.request.skipped)
         told = self._told(active, run.kept + len(run.recording) - 1, record)
         if self._settings.previews:
             self._behind.submit(self._preview, active, told, record, taken.denoised)
@@ -305,10 +330,12 @@ class Engine:
         try:
             decoded = model.decode(active.painting.latents)
             made = preview.to_pictures(decoded)
+            if active.painting.given.start is not None:
+                made = [active.painting.given.start.finished(picture) for picture in made]
             run.thumbnail = preview.jpeg(decoded, preview.THUMBNAIL)
             for index, (picture, seed) in enumerate(zip(made, run.request.seeds, strict=True)):
-                text = infotext.of_request(run.request, seed, model.fingerprint)
-                path = pictures.save(picture, text, self._settings.outputs, run.owner, f"{run.id}-{seed}")
+                text = infotext.of_request(run.request, index, model.fingerprint)
+                path = pictures.save(picture, text, self._settings.outputs, run.owner, f"{run.id}-{index}-{seed}")
                 run.post(Produced(run=run.id, index=index, path=path, seed=seed, infotext=text))
             run.post(Finished(run=run.id, elapsed_s=active.elapsed_s))
         except Exception as error:

@@ -2,11 +2,37 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from studio.errors import RequestRefused
 from studio.presets import SAMPLERS, schedules_of
-from studio.request import MAX_SEED, RANDOM_SEED, Branch, GenerationRequest
+from studio.request import (
+    CONTROL_MODES,
+    MASKED_CONTENT,
+    MAX_SEED,
+    RANDOM_SEED,
+    RESIZE_MODES,
+    Branch,
+    ControlUnit,
+    GenerationRequest,
+    Inpaint,
+)
+
+KEPT_BY_BRANCHES = (
+    "model",
+    "width",
+    "height",
+    "batch_size",
+    "seed",
+    "image",
+    "strength",
+    "resize_mode",
+    "variation_seed",
+    "variation_strength",
+)
+"""What was decided before the first step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +45,10 @@ class Limits:
     smallest_side: int = 64
     batch_size: int = 16
     prompt_characters: int = 8_000
+    mask_blur: int = 64
+    mask_padding: int = 256
+    control_units: int = 4
+    control_weight: float = 2.0
     branches: int = 64
     """How deep a branch of a branch may be."""
     work: int = 2048 * 2048 * 150
@@ -48,7 +78,12 @@ def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
             raise RequestRefused(field, f"{field.capitalize()} must be a multiple of 8: try {near}.")
     if not RANDOM_SEED <= request.seed <= MAX_SEED:
         raise RequestRefused("seed", f"Seed must be from 0 to {MAX_SEED}, or -1 for a random one.")
+    _check_number("variation_seed", request.variation_seed, 0, MAX_SEED, "Variation seed")
+    _check_number("variation_strength", request.variation_strength, 0, 1, "Variation strength")
     _check_image(request)
+    if request.inpaint is not None:
+        _check_inpaint(request, request.inpaint, limits)
+    _check_control(request, limits)
     _check_sampler(request)
     _check_branch(request, limits)
     if work(request) > limits.work:
@@ -56,13 +91,13 @@ def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
 
 
 def _check_types(request: GenerationRequest) -> None:
-    for field in ("steps", "width", "height", "batch_size", "seed"):
+    for field in ("steps", "width", "height", "batch_size", "seed", "variation_seed"):
         if type(getattr(request, field)) is not int:
             raise RequestRefused(field, f"{_named(field)} must be a whole number.")
-    for field in ("cfg_scale", "strength"):
+    for field in ("cfg_scale", "strength", "variation_strength"):
         if type(getattr(request, field)) not in (int, float):
             raise RequestRefused(field, f"{_named(field)} must be a number.")
-    for field in ("prompt", "negative_prompt", "model", "sampler", "schedule", "image"):
+    for field in ("prompt", "negative_prompt", "model", "sampler", "schedule", "image", "resize_mode"):
         if not isinstance(getattr(request, field), str):
             raise RequestRefused(field, f"{_named(field)} must be text.")
     if type(request.reproducible) is not bool:
@@ -100,11 +135,61 @@ def _check_sampler(request: GenerationRequest) -> None:
 def _check_image(request: GenerationRequest) -> None:
     if not request.image:
         return
-    if not re.fullmatch("[0-9a-f]{64}", request.image):
-        raise RequestRefused("image", "A picture to start from is named by its SHA-256.")
+    _check_picture("image", request.image, "A picture to start from")
+    _check_choice("resize_mode", request.resize_mode, RESIZE_MODES, "Resize mode")
     _check_number("strength", request.strength, 0.01, 1, "Strength")
     if request.skipped >= request.steps:
         raise RequestRefused("strength", "So little strength leaves no step to take: raise it, or take more steps.")
+
+
+def _check_inpaint(request: GenerationRequest, inpaint: Inpaint, limits: Limits) -> None:
+    if not isinstance(inpaint, Inpaint):
+        raise RequestRefused("inpaint", "What is painted anew is told by a mask and its settings.")
+    if not request.image:
+        raise RequestRefused("image", "A mask needs the picture that it masks: open one, or draw one.")
+    _check_picture("mask", inpaint.mask, "A mask")
+    _check_choice("content", inpaint.content, MASKED_CONTENT, "Masked content")
+    _check_whole("blur", inpaint.blur, limits.mask_blur, "Mask blur")
+    _check_whole("padding", inpaint.padding, limits.mask_padding, "Padding")
+    for field in ("only_masked", "soft"):
+        if type(getattr(inpaint, field)) is not bool:
+            raise RequestRefused(field, f"{_named(field)} must be on or off.")
+
+
+def _check_control(request: GenerationRequest, limits: Limits) -> None:
+    units = request.control
+    if not isinstance(units, tuple) or not all(isinstance(unit, ControlUnit) for unit in units):
+        raise RequestRefused("control", "Control is a list of units.")
+    if len(units) > limits.control_units:
+        raise RequestRefused("control", f"At most {limits.control_units} ControlNets lead one run.")
+    for unit in units:
+        if not isinstance(unit.model, str):
+            raise RequestRefused("control", "A ControlNet is named by text.")
+        _check_picture("control", unit.image, "A control map")
+        for field, most in (("weight", limits.control_weight), ("start", 1), ("end", 1)):
+            if type(getattr(unit, field)) not in (int, float):
+                raise RequestRefused("control", f"{field.capitalize()} of a ControlNet must be a number.")
+            _check_number("control", getattr(unit, field), 0, most, f"{field.capitalize()} of a ControlNet")
+        if unit.start >= unit.end:
+            raise RequestRefused("control", "A ControlNet must start before it ends.")
+        _check_choice("control", unit.mode, CONTROL_MODES, "Control mode")
+        _check_choice("control", unit.resize_mode, RESIZE_MODES, "Resize mode")
+
+
+def _check_picture(field: str, name: Any, what: str) -> None:
+    if not isinstance(name, str) or not re.fullmatch("[0-9a-f]{64}", name):
+        raise RequestRefused(field, f"{what} is named by its SHA-256.")
+
+
+def _check_choice(field: str, value: Any, choices: Sequence[str], name: str) -> None:
+    if not isinstance(value, str) or value not in choices:
+        raise RequestRefused(field, f"{name} is one of: {', '.join(choices)}.")
+
+
+def _check_whole(field: str, value: Any, most: int, name: str) -> None:
+    if type(value) is not int:
+        raise RequestRefused(field, f"{name} must be a whole number.")
+    _check_number(field, value, 0, most, name)
 
 
 def _check_branch(request: GenerationRequest, limits: Limits) -> None:
@@ -122,7 +207,7 @@ def _check_branch(request: GenerationRequest, limits: Limits) -> None:
         _check_number("noise_seed", branch.noise_seed, 0, MAX_SEED, "The seed of the noise to come")
     if limits.branches < 1:
         raise RequestRefused("branch", "This is a branch of too many branches: paint it anew.")
-    for field in ("model", "width", "height", "batch_size", "seed", "image", "strength"):
+    for field in KEPT_BY_BRANCHES:
         if getattr(request, field) != getattr(branch.request, field):
             raise RequestRefused(field, f"A branch keeps the {_named(field).lower()} of the run it leaves.")
     check(branch.request, dataclasses.replace(limits, branches=limits.branches - 1))

@@ -5,11 +5,49 @@ from __future__ import annotations
 import dataclasses
 import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 RANDOM_SEED = -1
 MAX_SEED = 2**32 - 1
+RESIZE_MODES = ("Crop and resize", "Just resize", "Resize and fill")
+MASKED_CONTENT = ("original", "fill", "latent noise", "latent nothing")
+BALANCED, PROMPT_FIRST, CONTROL_FIRST = "Balanced", "My prompt is more important", "ControlNet is more important"
+CONTROL_MODES = (BALANCED, PROMPT_FIRST, CONTROL_FIRST)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inpaint:
+    """Which part of the picture is painted anew, and from what."""
+
+    mask: str
+    """SHA-256 of a picture of the start picture's proportions: white is painted anew, black stays."""
+    blur: int = 4
+    """Deviation, in pixels of the mask, of the Gaussian that softens its edge."""
+    content: str = "original"
+    """What the masked part starts from: one of ``MASKED_CONTENT``."""
+    only_masked: bool = False
+    """Paint the masked part alone, at the request's whole size, and put it back into the picture."""
+    padding: int = 32
+    """With ``only_masked``, how many pixels of the picture around the mask are seen too."""
+    soft: bool = False
+    """Grey parts of the mask change less the darker they are; without, half grey or more is painted anew."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ControlUnit:
+    """One ControlNet and what it follows."""
+
+    model: str
+    image: str
+    """SHA-256 of its control map: a sketch, edges, a depth map."""
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    """From which to which share of the steps it acts."""
+    mode: str = BALANCED
+    resize_mode: str = RESIZE_MODES[0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,10 +67,11 @@ class Branch:
 class GenerationRequest:
     """Everything that decides a picture; the same resolved value makes the same picture.
 
-    ``seed`` is that of the first picture, each further one of the batch has the next; -1 stands
-    for a seed to be chosen. ``reproducible`` asks for a run of its own: joined runs agree with
-    it to about 1e-4, but not to the bit. With ``branch`` the run goes on from a step of another,
-    under the settings here; size, batch, seed and model are then those of the other.
+    ``seed`` is that of the first picture, each further one of the batch has the next, or, where
+    they are variations, the next ``variation_seed``; -1 stands for a seed to be chosen.
+    ``reproducible`` asks for a run of its own: joined runs agree with it to about 1e-4, but not
+    to the bit. With ``branch`` the run goes on from a step of another, under the settings here;
+    size, batch, seed and model are then those of the other.
     """
 
     prompt: str = ""
@@ -50,6 +89,14 @@ class GenerationRequest:
     """SHA-256 of the picture to start from (``Studio.inputs`` has it); empty to start from noise."""
     strength: float = 0.6
     """With ``image``, the share of the steps that are taken: 1 noises it beyond recognition, near 0 it stays."""
+    resize_mode: str = RESIZE_MODES[0]
+    """How ``image`` comes to the size of the request."""
+    inpaint: Inpaint | None = None
+    """With ``image``, which part of it is painted anew; all of it without."""
+    control: tuple[ControlUnit, ...] = ()
+    variation_seed: int = 0
+    variation_strength: float = 0.0
+    """How far the starting noise goes from that of ``seed`` to that of ``variation_seed``, 0 to 1."""
     reproducible: bool = False
     branch: Branch | None = None
 
@@ -60,7 +107,12 @@ class GenerationRequest:
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seed of every picture of the batch."""
-        return _seeds(self.seed, self.batch_size)
+        return (self.seed,) * self.batch_size if self.variation_strength else _seeds(self.seed, self.batch_size)
+
+    @property
+    def variation_seeds(self) -> tuple[int, ...]:
+        """The seed that each picture of the batch varies towards."""
+        return _seeds(self.variation_seed, self.batch_size)
 
     @property
     def noise_seeds(self) -> tuple[int, ...]:
@@ -82,11 +134,18 @@ class GenerationRequest:
 
     def batches(self, count: int) -> tuple[GenerationRequest, ...]:
         """``count`` requests whose seeds go on where the one before ended."""
-        first = self.resolved()
+        first, field = self.resolved(), "variation_seed" if self.variation_strength else "seed"
         return tuple(
-            dataclasses.replace(first, seed=(first.seed + index * self.batch_size) % (MAX_SEED + 1))
+            dataclasses.replace(first, **{field: (getattr(first, field) + index * self.batch_size) % (MAX_SEED + 1)})  # type: ignore[arg-type]
             for index in range(count)
         )
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The SHA-256 of every picture that it names."""
+        mask = (self.inpaint.mask,) if self.inpaint else ()
+        start = (self.image,) if self.image else ()
+        return (*start, *mask, *(unit.image for unit in self.control))
 
     def to_json(self) -> str:
         """Compact JSON of what differs from the defaults."""
@@ -100,7 +159,8 @@ class GenerationRequest:
             ValueError: if the text is no JSON object of this request's fields.
         """
         try:
-            return _from_values(json.loads(text))
+            request: GenerationRequest = _from_values(cls, json.loads(text))
+            return request
         except (RecursionError, TypeError):
             raise ValueError("not a generation request") from None
 
@@ -109,26 +169,41 @@ def _seeds(first: int, count: int) -> tuple[int, ...]:
     return tuple((first + index) % (MAX_SEED + 1) for index in range(count))
 
 
-def _sparse(request: GenerationRequest) -> dict[str, Any]:
-    values = {name: getattr(request, name) for name in _DEFAULTS}
-    if request.branch is not None:
-        branch = request.branch
-        values["branch"] = {"request": _sparse(branch.request), "at": branch.at, "noise_seed": branch.noise_seed}
-    return {name: value for name, value in values.items() if value != _DEFAULTS[name]}
+def _sparse(value: Any) -> dict[str, Any]:
+    """The fields of a frozen value that differ from their defaults, nested ones alike."""
+    told = {}
+    for field in dataclasses.fields(value):
+        item = getattr(value, field.name)
+        if item == field.default:
+            continue
+        if isinstance(item, tuple):
+            item = [_sparse(each) for each in item]
+        told[field.name] = _sparse(item) if dataclasses.is_dataclass(item) else item
+    return told
 
 
-def _from_values(values: Any) -> GenerationRequest:
-    if not isinstance(values, dict) or not values.keys() <= _DEFAULTS.keys():
+def _from_values(kind: type[Any], values: Any) -> Any:
+    if not isinstance(values, dict) or not values.keys() <= {field.name for field in dataclasses.fields(kind)}:
         raise ValueError("not a generation request")
-    if values.get("branch") is not None:
-        values = values | {"branch": _branch_from(values["branch"])}
-    return GenerationRequest(**values)
+    nested = {
+        name: _from_values(_NESTED[name], value) if name != "control" else tuple(_units(value))
+        for name, value in values.items()
+        if name in _NESTED and value is not None
+    }
+    return kind(**(values | nested))
 
 
-def _branch_from(values: Any) -> Branch:
-    if not isinstance(values, dict):
-        raise ValueError("not a branch")
-    return Branch(**(values | {"request": _from_values(values.get("request"))}))
+def _units(values: Any) -> Iterator[ControlUnit]:
+    if not isinstance(values, list):
+        raise ValueError("not a list of control units")
+    for value in values:
+        yield _from_values(ControlUnit, value)
 
 
-_DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(GenerationRequest)}
+_NESTED: dict[str, type[Any]] = {
+    "branch": Branch,
+    "request": GenerationRequest,
+    "inpaint": Inpaint,
+    "control": ControlUnit,
+}
+"""Which fields hold values of their own, and of which kind."""

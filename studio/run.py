@@ -64,8 +64,8 @@ class Run:
         """Which weights painted it; known once it is painted."""
         self.thumbnail = b""
         """A small JPEG of what it made; empty before its end."""
-        self.picture: Path | None = None
-        """The PNG file of the picture it starts from, if any; known once it waits."""
+        self.pictures: dict[str, Path] = {}
+        """The PNG files of the pictures that its request names; known once it waits."""
         self.began_from: Forward | None = None
         """How the picture it starts from was noised; None where it starts from noise or a step."""
         self.evaluations = 0
@@ -132,7 +132,7 @@ class Run:
         """
         from studio.timeline import saved  # here, since it loads PyTorch
 
-        saved.save(self, path, self.picture.read_bytes() if self.picture else b"")
+        saved.save(self, path, {name: file.read_bytes() for name, file in self.pictures.items()})
 
     def renew(self) -> None:
         """Say that somebody still looks. A run with a lease is stopped when nobody does."""

@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio import limits
+from studio.canvas.resize import resized
+from studio.canvas.start import start_of
 from studio.diffusion.midway import START
 from studio.errors import NothingToBranch, RequestRefused, StudioError
 from studio.events import Failed
@@ -20,7 +22,7 @@ from studio.gallery.inputs import Inputs
 from studio.gallery.pictures import LOCAL
 from studio.jobs import Jobs
 from studio.models.library import EMBEDDED, Library
-from studio.request import GenerationRequest
+from studio.request import RESIZE_MODES, GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
 from studio.status import Status
@@ -116,12 +118,12 @@ class Studio:
         """
         from studio.timeline import saved  # here, since it loads PyTorch
 
-        run, picture = saved.open_run(path, owner, self._decoder)
-        self.library.folder(run.request.model)
-        if picture:
-            self.inputs.restore(run.request.image, picture)
-            run.picture = self.inputs.path(run.request.image)
-            run.began_from = self._forward(run) if len(run.recording) else None
+        run, pictures = saved.open_run(path, owner, self._decoder)
+        self._check_models(run.request)
+        for name, png in pictures.items():
+            self.inputs.restore(name, png)
+        run.pictures = self._pictures(run.request)
+        run.began_from = self._forward(run) if run.request.image and len(run.recording) else None
         self.runs.add(run)
         return run
 
@@ -142,21 +144,21 @@ class Studio:
             StudioError: if the engine has stopped.
         """
         from studio.diffusion.forward_process import noised  # here, since it loads PyTorch
-        from studio.gallery.inputs import fitted, upright
+        from studio.gallery.inputs import upright
 
         side = self.library.native_side(model)
-        small = fitted(upright(picture), side, side)
+        small = resized(upright(picture), (side, side), RESIZE_MODES[0])
         return self._ask(lambda engine: noised(engine.model(model), small, timestep))
 
     def _forward(self, run: Run) -> Forward:
-        from studio.gallery.inputs import fitted
         from studio.timeline.forward import Forward  # here, since it loads PyTorch
 
         request = run.request
-        picture = fitted(self.inputs.get(request.image), request.width, request.height)
+        start = start_of(request, self.inputs.get)
+        assert start is not None
 
         def encode() -> Tensor:
-            return self._ask(lambda engine: engine.model(request.model)).encode_picture(picture)
+            return self._ask(lambda engine: engine.model(request.model)).encode_picture(start.picture)
 
         return Forward(encode, run.first_step, request.skipped)
 
@@ -176,12 +178,19 @@ class Studio:
 
     def _put(self, run: Run) -> Run:
         limits.check(run.request)
-        self.library.folder(run.request.model)
-        if run.request.image:
-            run.picture = self.inputs.path(run.request.image)
+        self._check_models(run.request)
+        run.pictures = self._pictures(run.request)
         self._jobs.put(run)
         self.runs.add(run)
         return run
+
+    def _check_models(self, request: GenerationRequest) -> None:
+        self.library.folder(request.model)
+        for unit in request.control:
+            self.library.control_folder(unit.model)
+
+    def _pictures(self, request: GenerationRequest) -> dict[str, Path]:
+        return {name: self.inputs.path(name) for name in request.pictures}
 
     @property
     def queue_length(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from studio.request import GenerationRequest
 
@@ -17,6 +18,19 @@ def generators(seeds: tuple[int, ...]) -> list[torch.Generator]:
 def starting_noise(shape: tuple[int, int, int], sources: list[torch.Generator]) -> Tensor:
     """Unit normal noise (N, C, h, w) in fp32, each picture from its own generator."""
     return torch.stack([torch.randn(shape, generator=source) for source in sources])
+
+
+def varied(noise: Tensor, request: GenerationRequest) -> Tensor:
+    """Starting noise (N, C, h, w) turned towards that of the variation seeds, each picture's on
+    the arc between the two (slerp, Shoemake 1985), where it stays as strong as noise is."""
+    if not request.variation_strength:
+        return noise
+    shape = (noise.shape[1], noise.shape[2], noise.shape[3])
+    other = starting_noise(shape, generators(request.variation_seeds)).to(noise)
+    one, two = (functional.normalize(each.flatten(1), dim=1) for each in (noise, other))
+    angle = (one * two).sum(1).clamp(-1, 1).acos().view(-1, 1, 1, 1)
+    share = request.variation_strength
+    return (((1 - share) * angle).sin() * noise + (share * angle).sin() * other) / angle.sin()
 
 
 def states(sources: Sequence[torch.Generator], before: tuple[Tensor, ...] = ()) -> tuple[Tensor, ...]:

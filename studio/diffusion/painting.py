@@ -9,18 +9,23 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-from studio.diffusion import noise, prompts, samplers
+from studio.canvas.start import Start
+from studio.diffusion import control, noise, prompts, samplers
 from studio.diffusion.denoised import denoised
+from studio.diffusion.inpaint import LatentBlend, latent_mask, masked_content
 from studio.diffusion.midway import START
 from studio.diffusion.replay import Replay, Resume, pass_over
-from studio.diffusion.seams import InRun, ModelCall, StepTaken, watch_steps
+from studio.diffusion.seams import InRun, ModelCall, StepTaken, watch_noising, watch_steps
 from studio.diffusion.snapshot import Snapshot
 from studio.errors import NotANumber
-from studio.models.loader import LoadedModel
+from studio.models.loader import LoadedModel, Task
 from studio.presets import SAMPLERS
 from studio.request import GenerationRequest
+
+GREY = (127, 127, 127)
+"""Of a picture that is all masked, the colour the inpainting models were trained to see."""
 
 
 class Stopped(BaseException):
@@ -37,14 +42,23 @@ class StepSeen:
     after: Snapshot
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a run is given beside its prompts: a picture to start from, ControlNets and their maps,
+    one for each unit of the request."""
+
+    start: Start | None = None
+    controls: tuple[nn.Module, ...] = ()
+    maps: tuple[Image.Image, ...] = ()
+
+
 class Painting:
     """A run while it is being painted.
 
     ``waiting`` is the model call the pipeline waits for, None once it has ended; then
     ``latents`` holds the final ones. ``answer`` gives the pipeline what it waits for and runs
     it to its next call; errors of pipeline and sampler come out of it. With ``resume`` it goes
-    on from there; its first waiting call is then the first that is not passed over. ``picture`` is
-    what the request starts from, at its size.
+    on from there; its first waiting call is then the first that is not passed over.
     """
 
     def __init__(
@@ -53,10 +67,10 @@ class Painting:
         model: LoadedModel,
         see: Callable[[StepSeen], None],
         resume: Resume | None = None,
-        picture: Image.Image | None = None,
+        given: Given = Given(),
     ) -> None:
         self.request, self.model = request, model
-        self.picture = picture
+        self.given = given
         self.scheduler = samplers.build(request, model.trained_as, resume.midway if resume else START)
         self.waiting: ModelCall | None = None
         self.latents: Tensor | None = None
@@ -65,6 +79,9 @@ class Painting:
         self._sources = noise.generators(request.seeds)
         self._noise: tuple[Tensor, ...] = ()
         self._answered: Any = None
+        self._spoken = 0
+        """How many ControlNets have answered in this step."""
+        self._blend = self._blending()
         self._greenlet = InRun(self._paint)
 
     @property
@@ -85,7 +102,13 @@ class Painting:
 
     def answer(self, output: Any) -> None:
         """Hand the waiting call its output."""
-        self._answered = output
+        assert self.waiting is not None
+        if self.waiting.module is self.model.denoiser:
+            self._answered, self._spoken = output, 0
+        else:
+            unit = self.request.control[self._spoken]
+            self._spoken += 1
+            output = control.moded(output, unit.mode, self.request.cfg_scale > 1)
         self._switch(lambda: self._greenlet.switch(output))
 
     def fail(self, error: BaseException) -> None:
@@ -102,17 +125,20 @@ class Painting:
     def _switch(self, switch: Callable[[], Any]) -> None:
         said = switch()
         while isinstance(said, ModelCall) and self._replay is not None and self._replay.left:
-            said = self._greenlet.switch(pass_over(said.arguments, int(said.module.config.out_channels)))  # type: ignore[union-attr, arg-type]
+            said = self._greenlet.switch(pass_over(said.module, said.arguments))
         self.waiting = said if isinstance(said, ModelCall) else None
 
     @torch.no_grad()
     def _paint(self) -> None:
-        request = self.request
-        pipeline = self.model.pipeline_for(self.scheduler, from_picture=self.picture is not None)
-        watch_steps(self.scheduler, self._seen, self._replay)
+        request, given = self.request, self.given
+        task = self._task
+        pipeline = self.model.pipeline_for(self.scheduler, task, given.controls)
+        watch_noising(self.scheduler, self._noised)
+        watch_steps(self.scheduler, self._seen, self._replay, self._blend)
         self.latents = pipeline(
             **prompts.conditioning(pipeline, request),
             **self._beginning(),
+            **control.arguments(request.control, given.maps, "image" if task == "text" else "control_image"),
             num_inference_steps=request.steps,
             guidance_scale=request.cfg_scale,
             generator=self._sources,
@@ -120,18 +146,61 @@ class Painting:
             return_dict=False,
         )[0]
 
+    @property
+    def _task(self) -> Task:
+        if self.model.sees_masks:
+            return "mask"
+        return "text" if self.given.start is None else "picture"
+
     def _beginning(self) -> dict[str, Any]:
         """What of a pipeline's arguments says what to start from: noise, or a picture."""
-        request = self.request
-        if self.picture is not None:
-            # Where a solver has taken over, every step is in its own schedule, and so is every one passed over.
-            strength = request.strength if self._from_start else 1.0
-            return {"image": [self.picture] * request.batch_size, "strength": strength}
-        shape = self.model.latent_shape(request.width, request.height)
-        start = noise.starting_noise(shape, self._sources).to(self.model.device)
+        request, start = self.request, self.given.start
+        size: dict[str, Any] = {"width": request.width, "height": request.height}
+        if self.model.sees_masks:
+            return size | self._masked(start or Start(Image.new("RGB", (request.width, request.height), GREY)))
+        if start is not None:
+            return {"image": [start.picture] * request.batch_size, "strength": self._strength}
+        drawn = self._starting_noise()
         if self._resume is None:
             self._go_on()
-        return {"latents": start, "width": request.width, "height": request.height}
+        return size | {"latents": drawn}
+
+    def _masked(self, start: Start) -> dict[str, Any]:
+        """For a model that sees picture and mask beside the latents. At full strength it starts
+        from noise alone."""
+        count, strength = self.request.batch_size, self._strength if self.request.image else 1.0
+        mask = start.mask or Image.new("L", start.picture.size, 255)
+        told = {"image": [start.picture] * count, "mask_image": [mask] * count, "strength": strength}
+        return told | ({"latents": self._starting_noise()} if strength == 1 else {})
+
+    @property
+    def _strength(self) -> float:
+        # Where a solver has taken over, every step is in its own schedule, and so is every one passed over.
+        return self.request.strength if self._from_start else 1.0
+
+    def _starting_noise(self) -> Tensor:
+        shape = self.model.latent_shape(self.request.width, self.request.height)
+        return noise.varied(noise.starting_noise(shape, self._sources), self.request).to(self.model.device)
+
+    def _blending(self) -> LatentBlend | None:
+        """Holds what is outside the mask, for a model that does not see masks itself."""
+        start, inpaint = self.given.start, self.request.inpaint
+        if start is None or start.mask is None or inpaint is None or self.model.sees_masks:
+            return None
+        mask = latent_mask(start.mask, self.model.scale, inpaint.soft)
+        skipped = self.request.skipped * SAMPLERS[self.request.sampler].evaluations if self._from_start else 0
+        return LatentBlend(mask, inpaint.soft, self.scheduler, skipped)
+
+    def _noised(self, clean: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """The forward process of the picture it starts from: what is noised, with what."""
+        drawn = noise.varied(drawn, self.request)
+        if self._blend is not None:
+            self._blend.begin(clean, drawn)
+        start, inpaint = self.given.start, self.request.inpaint
+        if start is None or start.mask is None or inpaint is None:
+            return clean, drawn
+        mask = latent_mask(start.mask, self.model.scale, inpaint.soft)
+        return masked_content(inpaint.content, clean, drawn, mask), drawn
 
     def _go_on(self) -> None:
         noise.go_on(self._sources, self.request, self._resume.snapshot.noise if self._resume else ())
@@ -144,7 +213,10 @@ class Painting:
             )
         self._noise = noise.states(self._sources, self._noise)
         after = Snapshot(step.latents.float().cpu(), step.scheduler, self._noise)
-        self._see(StepSeen(step, self._guidance(step), after))
+        guidance = self._guidance(step)
+        if guidance is not None and self._blend is not None:
+            guidance = self._blend.inside(guidance, step.done)
+        self._see(StepSeen(step, guidance, after))
 
     def _guidance(self, step: StepTaken) -> Tensor | None:
         """How far the prompt moves x0: its prediction with the prompt less that without. None

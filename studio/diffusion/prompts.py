@@ -27,20 +27,36 @@ def conditioning(pipeline: DiffusionPipeline, request: GenerationRequest) -> Con
         return {"prompt": [positive[0]] * count, "negative_prompt": [negative[0]] * count}
     guided = request.cfg_scale > 1
     encoded = {
-        pair: pipeline.encode_prompt(pair[0], pipeline._execution_device, count, guided, pair[1])
-        for pair in {*zip(positive, negative, strict=True)}
+        pair: _encoded(pipeline, pair[0], pair[1], count, guided) for pair in {*zip(positive, negative, strict=True)}
     }
     evaluations = SAMPLERS[request.sampler].evaluations
+    first = encoded[positive[0], negative[0]]
+    names = ["prompt_embeds", "add_text_embeds"][: len(first) // 2]
 
     def next_words(_: Any, index: int, __: Any, given: Conditioning) -> Conditioning:
         step = min((index + 1) // evaluations, request.steps - 1)
-        words, without = encoded[positive[step], negative[step]]
-        return given | {"prompt_embeds": torch.cat([without, words]) if guided else words}
+        pairs = encoded[positive[step], negative[step]]
+        told = [torch.cat([pairs[at + 1], pairs[at]]) if guided else pairs[at] for at in range(0, len(pairs), 2)]
+        return given | dict(zip(names, told, strict=True))
 
-    words, without = encoded[positive[0], negative[0]]
     return {
-        "prompt_embeds": words,
-        "negative_prompt_embeds": without if guided else None,
+        **dict(zip(ENCODED, first, strict=False)),
         "callback_on_step_end": next_words,
-        "callback_on_step_end_tensor_inputs": ["prompt_embeds"],
+        "callback_on_step_end_tensor_inputs": names,
     }
+
+
+ENCODED = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+"""What pipelines call what ``encode_prompt`` gives; those with one text encoder give the first two."""
+
+
+def _encoded(pipeline: DiffusionPipeline, prompt: str, negative: str, count: int, guided: bool) -> tuple[Any, ...]:
+    """The embeddings of a prompt and its negative, in the order of ``ENCODED``."""
+    made: tuple[Any, ...] = pipeline.encode_prompt(
+        prompt=prompt,
+        device=pipeline._execution_device,
+        num_images_per_prompt=count,
+        do_classifier_free_guidance=guided,
+        negative_prompt=negative,
+    )
+    return made

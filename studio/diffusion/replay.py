@@ -110,7 +110,10 @@ def rescaled(latents: Tensor, before: NoiseLevel, after: NoiseLevel) -> Tensor:
     return latents * (after.alpha / before.alpha)
 
 
-def pass_over(arguments: dict[str, Any], channels: int) -> tuple[Tensor]:
-    """What the denoiser answers while steps are passed over: zeros of the right shape."""
+def pass_over(module: Any, arguments: dict[str, Any]) -> tuple[Any, ...]:
+    """What a denoiser, or a ControlNet beside it, answers while steps are passed over: zeros of
+    the right shape, or nothing that a denoiser which is passed over too would look at."""
     sample: Tensor = next(iter(arguments.values()))
-    return (sample.new_zeros((sample.shape[0], channels, *sample.shape[2:])),)
+    if not hasattr(module.config, "out_channels"):
+        return [], sample.new_zeros(1)
+    return (sample.new_zeros((sample.shape[0], int(module.config.out_channels), *sample.shape[2:])),)

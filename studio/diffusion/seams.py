@@ -6,6 +6,9 @@ Every pipeline does two things at each step: it calls its denoiser and it calls
 - the **model seam** hands the denoiser's arguments to the engine instead of computing, so
   that the engine can join the calls of several runs into one forward;
 - the **step seam** shows each step's x_t, sigma and predicted clean image x0 to the run.
+
+A pipeline that starts from a picture also calls ``scheduler.add_noise``, once: the forward
+process. The run may change there what is noised, and with what.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from greenlet import getcurrent, greenlet
 from torch import Tensor, nn
 
 from studio.diffusion.denoised import NoiseLevel, denoised, noise_level
+from studio.diffusion.inpaint import LatentBlend
 from studio.diffusion.replay import Replay
 from studio.diffusion.snapshot import State, StateReader
 
@@ -51,6 +55,8 @@ class StepTaken:
     """The sample after the step."""
     scheduler: State
     """What the scheduler remembers after the step."""
+    done: int
+    """How many steps the pipeline has taken with it."""
 
 
 class InRun(greenlet):
@@ -82,29 +88,54 @@ class ModelSeam:
             del self._module.forward
 
 
-def watch_steps(scheduler: SchedulerMixin, see: Callable[[StepTaken], None], replay: Replay | None = None) -> None:
+def watch_noising(scheduler: SchedulerMixin, change: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
+    """Have a pipeline's noising of the picture it starts from noise what ``change`` makes of the
+    picture's latents and the noise (both (N, C, h, w))."""
+    add_noise = scheduler.add_noise
+
+    @functools.wraps(add_noise)
+    def noised(original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        result: Tensor = add_noise(*change(original_samples, noise), timesteps)
+        return result
+
+    scheduler.add_noise = noised
+
+
+def watch_steps(
+    scheduler: SchedulerMixin,
+    see: Callable[[StepTaken], None],
+    replay: Replay | None = None,
+    blend: LatentBlend | None = None,
+) -> None:
     """The step seam: call ``see`` after every step of this scheduler, which belongs to one run,
-    but for those that ``replay`` passes over.
+    but for those that ``replay`` passes over. With ``blend`` what is outside a mask is held.
 
     The wrapped ``step`` keeps its signature, since pipelines look at it before they pass a
     generator or eta.
     """
     step = scheduler.step
     memory: StateReader | None = None
+    done = 0
 
     @functools.wraps(step)
     def watched(model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
-        nonlocal memory
+        nonlocal memory, done
+        done += 1
         if memory is None:  # the first step: timesteps are set, nothing is remembered yet
             memory = StateReader(scheduler)
         if replay is not None and replay.left:
-            passed = replay.step(scheduler, sample)
-            return SchedulerOutput(prev_sample=passed) if kwargs.get("return_dict", True) else (passed,)
+            return _answer(replay.step(scheduler, sample), kwargs)
         level = noise_level(scheduler, timestep)
         clean = denoised(scheduler, model_output, sample, level)
         result = step(model_output, timestep, sample, *args, **kwargs)
         latents = result[0] if isinstance(result, tuple) else result.prev_sample
-        see(StepTaken(float(timestep), level, sample, clean, latents, memory.read()))
-        return result
+        if blend is not None:
+            latents, clean = blend.latents(latents, done), blend.denoised(clean, done)
+        see(StepTaken(float(timestep), level, sample, clean, latents, memory.read(), done))
+        return result if blend is None else _answer(latents, kwargs)
 
     scheduler.step = watched
+
+
+def _answer(latents: Tensor, options: dict[str, Any]) -> Any:
+    return SchedulerOutput(prev_sample=latents) if options.get("return_dict", True) else (latents,)

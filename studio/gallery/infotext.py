@@ -20,30 +20,53 @@ FEWEST_PAIRS = 3
 """A last line with fewer pairs than this is part of the prompt."""
 
 
-def of_request(request: GenerationRequest, seed: int, model_hash: str) -> str:
-    """The infotext of the picture with that seed."""
+def of_request(request: GenerationRequest, index: int, model_hash: str) -> str:
+    """The infotext of the picture at that place in the batch."""
     pairs = {
         "Steps": request.steps,
         "Sampler": request.sampler,
         "Schedule type": request.schedule,
         "CFG scale": repr(float(request.cfg_scale)).removesuffix(".0"),
-        "Seed": seed,
+        "Seed": request.seeds[index],
         "Size": f"{request.width}x{request.height}",
         "Model hash": model_hash,
         "Model": request.model,
         "RNG": "CPU",
         "Version": "Stepwise",
     }
+    if request.variation_strength:
+        pairs |= {"Variation seed": request.variation_seeds[index]}
+        pairs |= {"Variation seed strength": request.variation_strength}
     if request.image:
         pairs |= {"Denoising strength": request.strength, "Start picture": request.image}
+    pairs |= _canvas(request)
     if request.branch is not None:
-        # The web UI has no such thing: the whole request, from which the picture can be made again.
-        pairs |= {"Branched at": request.branch.at, "Stepwise": request.to_json()}
+        pairs |= {"Branched at": request.branch.at}
+    if request.branch is not None or request.image or request.control:
+        # The web UI cannot say all of it: the whole request, from which the picture can be made again.
+        pairs |= {"Stepwise": request.to_json()}
     lines = [request.prompt]
     if request.negative_prompt:
         lines.append(f"{NEGATIVE} {request.negative_prompt}")
     lines.append(", ".join(f"{key}: {_quoted(str(value))}" for key, value in pairs.items()))
     return "\n".join(lines)
+
+
+def _canvas(request: GenerationRequest) -> dict[str, Any]:
+    """What was drawn, in the web UI's words."""
+    pairs: dict[str, Any] = {}
+    if (inpaint := request.inpaint) is not None:
+        pairs |= {"Mask blur": inpaint.blur, "Masked content": inpaint.content}
+        if inpaint.only_masked:
+            pairs |= {"Inpaint area": "Only masked", "Masked area padding": inpaint.padding}
+        if inpaint.soft:
+            pairs |= {"Soft inpainting enabled": True}
+    for number, unit in enumerate(request.control):
+        pairs[f"ControlNet {number}"] = (
+            f"Module: none, Model: {unit.model}, Weight: {unit.weight:g}, Resize Mode: {unit.resize_mode}, "
+            f"Guidance Start: {unit.start:g}, Guidance End: {unit.end:g}, Control Mode: {unit.mode}"
+        )
+    return pairs
 
 
 def _quoted(value: str) -> str:
@@ -80,6 +103,8 @@ def to_fields(found: dict[str, str]) -> dict[str, Any]:
         ("CFG scale", "cfg_scale", float),
         ("Seed", "seed", int),
         ("Denoising strength", "strength", float),
+        ("Variation seed", "variation_seed", int),
+        ("Variation seed strength", "variation_strength", float),
     )
     for key, field, kind in numbers:
         try:
@@ -93,4 +118,14 @@ def to_fields(found: dict[str, str]) -> dict[str, Any]:
         fields["schedule"] = found.get("Schedule type", schedule or AUTOMATIC)
     if "Model" in found:
         fields["model"] = found["Model"]
-    return fields
+    return fields | _drawn(found.get("Stepwise", ""))
+
+
+def _drawn(text: str) -> dict[str, Any]:
+    """The pictures, mask and control of a whole request, if there is one."""
+    try:
+        request = GenerationRequest.from_json(text)
+    except ValueError:
+        return {}
+    names = ("image", "resize_mode", "inpaint", "control")
+    return {name: value for name in names if (value := getattr(request, name))}

@@ -105,8 +105,3 @@ def upright(picture: Image.Image) -> Image.Image:
         ground = Image.new("RGBA", turned.size, (*GROUND, 255))
         turned = Image.alpha_composite(ground, turned.convert("RGBA"))
     return turned.convert("RGB")
-
-
-def fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
-    """The middle of a picture at that size, cut where the proportions differ."""
-    return ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import diffusers
 import torch
 import transformers
-from diffusers import DiffusionPipeline, SchedulerMixin
+from diffusers import (
+    AutoPipelineForImage2Image,
+    AutoPipelineForInpainting,
+    AutoPipelineForText2Image,
+    ControlNetModel,
+    DiffusionPipeline,
+    SchedulerMixin,
+)
 from diffusers.image_processor import VaeImageProcessor
 from PIL import Image
 from torch import Tensor, nn
@@ -29,6 +37,14 @@ _LOADING = threading.Lock()
 """Libraries make models without memory for their weights by patching PyTorch for the whole
 process, so two of them must not be made at once, in two studios say."""
 
+Task = Literal["text", "picture", "mask"]
+"""What a pipeline paints from: noise, a picture, or picture and mask that the model sees."""
+PIPELINES: dict[Task, Any] = {
+    "text": AutoPipelineForText2Image,
+    "picture": AutoPipelineForImage2Image,
+    "mask": AutoPipelineForInpainting,
+}
+
 
 class LoadedModel:
     """A pipeline's components on their device, with the model seam in place.
@@ -38,11 +54,10 @@ class LoadedModel:
 
     def __init__(self, name: str, fingerprint: str, pipeline: DiffusionPipeline, placement: Placement) -> None:
         self.name, self.fingerprint, self.placement = name, fingerprint, placement
-        self._kind = type(pipeline)
-        self._components: dict[str, Any] = dict(pipeline.components)
-        self.denoiser: nn.Module = self._components["unet"]
-        self.vae: nn.Module = self._components["vae"]
-        self.tokenizer: Any = self._components["tokenizer"]
+        self._pipeline = pipeline
+        self.denoiser: nn.Module = pipeline.unet
+        self.vae: nn.Module = pipeline.vae
+        self.tokenizer: Any = pipeline.tokenizer
         self.alphas_cumprod: Tensor = pipeline.scheduler.alphas_cumprod
         """Share of signal, squared, at each timestep the model was trained on."""
         self.trained_as: dict[str, Any] = dict(pipeline.scheduler.config)
@@ -61,14 +76,31 @@ class LoadedModel:
 
     def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         """Channels, height and width of the latents of one picture of that many pixels."""
-        channels = int(self.denoiser.config.in_channels)  # type: ignore[union-attr, arg-type]
-        return (channels, height // self.scale, width // self.scale)
+        return (self._latent_channels, height // self.scale, width // self.scale)
 
-    def pipeline_for(self, scheduler: SchedulerMixin, from_picture: bool = False) -> DiffusionPipeline:
-        """A pipeline object of its own for one run, over the shared components; the one that
-        starts from a picture, where that is asked for."""
-        kind = diffusers.StableDiffusionImg2ImgPipeline if from_picture else self._kind
-        pipeline = kind(**(self._components | {"scheduler": scheduler}), requires_safety_checker=False)
+    @property
+    def _latent_channels(self) -> int:
+        return int(self.vae.config.latent_channels)  # type: ignore[union-attr, arg-type]
+
+    @property
+    def sees_masks(self) -> bool:
+        """Whether it is made for inpainting: its denoiser gets mask and picture beside the latents."""
+        return int(self.denoiser.config.in_channels) == 2 * self._latent_channels + 1  # type: ignore[union-attr, arg-type]
+
+    def pipeline_for(
+        self, scheduler: SchedulerMixin, task: Task = "text", controls: Sequence[nn.Module] = ()
+    ) -> DiffusionPipeline:
+        """A pipeline object of its own for one run, over the shared components, with ControlNets
+        where there are any; of the class that diffusers has for the task.
+
+        Raises:
+            ModelUnavailable: if it has none.
+        """
+        options = {"controlnet": controls[0] if len(controls) == 1 else list(controls)} if controls else {}
+        try:
+            pipeline: DiffusionPipeline = PIPELINES[task].from_pipe(self._pipeline, scheduler=scheduler, **options)
+        except ValueError as error:
+            raise ModelUnavailable(f"{self.name} cannot paint from this: {error}") from error
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
@@ -120,30 +152,73 @@ def _cast(value: Any, dtype: torch.dtype, keep: tuple[str, ...] = ()) -> Any:
     return value
 
 
+class LoadedControl:
+    """A ControlNet on its device, with the model seam in place."""
+
+    def __init__(self, name: str, fingerprint: str, module: nn.Module) -> None:
+        self.name, self.fingerprint, self.module = name, fingerprint, module
+        self._seam = ModelSeam(module)
+
+    def check_fits(self, model: LoadedModel) -> None:
+        """Accept the model it shall lead.
+
+        Raises:
+            ModelUnavailable: if it was made for another family.
+        """
+        if self.module.config.cross_attention_dim != model.denoiser.config.cross_attention_dim:  # type: ignore[union-attr]
+            raise ModelUnavailable(f"The ControlNet {self.name!r} is made for another family than {model.name!r}.")
+
+    def close(self) -> None:
+        """Take the model seam out."""
+        self._seam.remove()
+
+
 def load(folder: Path, name: str, placement: Placement) -> LoadedModel:
     """Load the diffusers folder of a Stable Diffusion pipeline.
 
     Raises:
         ModelUnavailable: if its files are not what they should be.
     """
+    pipeline = _read(DiffusionPipeline, folder, name, safety_checker=None)
+    if not hasattr(pipeline, "unet"):
+        raise ModelUnavailable(f"{name!r} is a {type(pipeline).__name__}, which cannot be painted with yet.")
+    pipeline.to(placement.device)
+    _place(pipeline.unet, placement)
+    return LoadedModel(name, fingerprint(folder / "unet"), pipeline, placement)
+
+
+def load_control(folder: Path, name: str, placement: Placement) -> LoadedControl:
+    """Load the diffusers folder of a ControlNet.
+
+    Raises:
+        ModelUnavailable: if its files are not what they should be.
+    """
+    module = _read(ControlNetModel, folder, name)
+    _place(module.to(placement.device), placement)
+    return LoadedControl(name, fingerprint(folder), module)
+
+
+def _read(kind: Any, folder: Path, name: str, **options: Any) -> Any:
     try:
         with _LOADING:
-            pipeline = diffusers.StableDiffusionPipeline.from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, safety_checker=None
+            return kind.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, **options
             )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelUnavailable(f"The model {name!r} could not be read: {error}") from error
-    pipeline.to(placement.device)
-    pipeline.unet.to(placement.dtype).to(memory_format=torch.channels_last)
+
+
+def _place(module: Any, placement: Placement) -> None:
+    """Precision, memory layout and attention of a denoiser or ControlNet."""
+    module.to(placement.dtype).to(memory_format=torch.channels_last)
     if placement.attention == "xformers":
-        pipeline.unet.enable_xformers_memory_efficient_attention()
-    return LoadedModel(name, fingerprint(folder), pipeline, placement)
+        module.enable_xformers_memory_efficient_attention()
 
 
 def fingerprint(folder: Path) -> str:
-    """The first ten digits of the SHA-256 of the denoiser's weights, as the web UI's model hash."""
+    """The first ten digits of the SHA-256 of the weights in a folder, as the web UI's model hash."""
     digest = hashlib.sha256()
-    for path in sorted((folder / "unet").glob("*.safetensors")):
+    for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:10]

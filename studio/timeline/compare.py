@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from studio.request import GenerationRequest
+from studio.request import BALANCED, ControlUnit, GenerationRequest, Inpaint
 
 LABELS = {
     "prompt": "Prompt",
@@ -23,13 +24,18 @@ LABELS = {
     "noise_seed": "Noise seed",
     "image": "Start picture",
     "strength": "Strength",
+    "resize_mode": "Resize mode",
+    "inpaint": "Mask",
+    "control": "ControlNet",
+    "variation_seed": "Variation seed",
+    "variation_strength": "Variation strength",
     "reproducible": "Reproducible",
 }
 """The settings in the order in which they are told, as the page names them."""
 CLEANEST, NOISIEST = 1e-300, 1e300
 """Stand for the sigmas 0 and infinity, whose logarithms are no numbers."""
 
-Value = str | int | float | bool
+Value = str | int | float | bool | Inpaint | tuple[ControlUnit, ...] | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class Difference:
     @property
     def sentence(self) -> str:
         """In few words: "CFG scale: 2.5 → 7"; of texts only the words that changed."""
+        if isinstance(self.before, Inpaint) and isinstance(self.after, Inpaint):
+            return "; ".join(_fields(self.label, self.before, self.after))
         before, after = _shown(self.before), _shown(self.after)
         if isinstance(self.before, str) and isinstance(self.after, str):
             before, after = changed_words(self.before, self.after)
@@ -112,4 +120,23 @@ def _noise_seed(request: GenerationRequest) -> int | None:
 def _shown(value: Value) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    if isinstance(value, Inpaint):
+        return value.mask[:8]
+    if isinstance(value, tuple):
+        return " + ".join(_unit(unit) for unit in value) or "none"
+    return f"{value:.10g}" if isinstance(value, float) else "none" if value is None else str(value)
+
+
+def _unit(unit: ControlUnit) -> str:
+    acts = "" if (unit.start, unit.end) == (0, 1) else f" {unit.start:.0%} to {unit.end:.0%}"
+    mode = "" if unit.mode == BALANCED else f", {unit.mode}"
+    return f"{unit.model} {unit.image[:8]} × {unit.weight:g}{acts}{mode}"
+
+
+def _fields(label: str, before: Inpaint, after: Inpaint) -> Iterator[str]:
+    """What differs between two masks' settings."""
+    for field in dataclasses.fields(Inpaint):
+        one, other = getattr(before, field.name), getattr(after, field.name)
+        if one != other:
+            name = label if field.name == "mask" else f"{label} {field.name.replace('_', ' ')}"
+            yield f"{name}: {_shown(one)[:12]} → {_shown(other)[:12]}"

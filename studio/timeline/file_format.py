@@ -25,7 +25,8 @@ from studio.timeline.record import RecordedStep
 VERSION = 1
 HEADER = "stepwise"
 """The key of the header's metadata that the JSON is under."""
-PICTURE = "picture"
+PICTURE = "picture."
+"""Before the SHA-256 of a picture that the run's request names."""
 MOST_STEPS = 1_000
 LARGEST_PICTURE = 16_000_000
 BROKEN = "This file is broken or no Stepwise run: it may not have been copied whole."
@@ -55,9 +56,11 @@ class _Tensors:
         return [self.packed(item) for item in value] if isinstance(value, list) else value
 
 
-def write(path: Path, steps: Sequence[RecordedStep], about: Mapping[str, Any], picture: bytes = b"") -> None:
-    """Write steps, what there is to say ``about`` them (JSON), and the PNG they start from, whole
-    or not at all.
+def write(
+    path: Path, steps: Sequence[RecordedStep], about: Mapping[str, Any], pictures: Mapping[str, bytes] | None = None
+) -> None:
+    """Write steps, what there is to say ``about`` them (JSON), and the PNGs that belong to them by
+    their names, whole or not at all.
 
     Raises:
         OSError: if it could not be written.
@@ -67,8 +70,8 @@ def write(path: Path, steps: Sequence[RecordedStep], about: Mapping[str, Any], p
     for number, step in enumerate(steps):
         for name, jpeg in step.pictures.items():
             tensors.named[f"{number}.{name}"] = torch.frombuffer(bytearray(jpeg), dtype=torch.uint8)
-    if picture:
-        tensors.named[PICTURE] = torch.frombuffer(bytearray(picture), dtype=torch.uint8)
+    for name, png in (pictures or {}).items():
+        tensors.named[PICTURE + name] = torch.frombuffer(bytearray(png), dtype=torch.uint8)
     header = json.dumps({"version": VERSION, "steps": told, **about}, ensure_ascii=False, allow_nan=True)
     with whole(path) as partial:
         try:
@@ -93,8 +96,8 @@ def _packed(step: RecordedStep, tensors: _Tensors) -> dict[str, Any]:
     }
 
 
-def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any], bytes]:
-    """The steps of a file, what it says about them, and the PNG they start from.
+def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any], dict[str, bytes]]:
+    """The steps of a file, what it says about them, and the PNGs that belong to them, by name.
 
     Raises:
         UnreadableRun: if it is truncated, of another version, or not such a file at all.
@@ -108,8 +111,9 @@ def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any]
             if not isinstance(told, list) or not len(told) <= MOST_STEPS:
                 raise UnreadableRun(BROKEN)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            picture = tensors[PICTURE].numpy().tobytes() if PICTURE in tensors else b""
-            return [_unpacked(number, step, tensors, decode) for number, step in enumerate(told)], about, picture
+            pictures = {name: tensors[name].numpy().tobytes() for name in tensors if name.startswith(PICTURE)}
+            steps = [_unpacked(number, step, tensors, decode) for number, step in enumerate(told)]
+            return steps, about, {name.removeprefix(PICTURE): png for name, png in pictures.items()}
     except UnreadableRun:
         raise
     except Exception as error:  # whatever a file that somebody made can cause means the same

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ ENDS: dict[str, Callable[[Run], Event]] = {
 }
 
 
-def save(run: Run, path: Path, picture: bytes = b"") -> None:
-    """Write a run that has ended into one file, whole or not at all, with the PNG it starts from.
+def save(run: Run, path: Path, pictures: Mapping[str, bytes]) -> None:
+    """Write a run that has ended into one file, whole or not at all, with the PNGs that its
+    request names.
 
     Raises:
         StudioError: if it is still being painted.
@@ -43,12 +44,12 @@ def save(run: Run, path: Path, picture: bytes = b"") -> None:
         "midway": [run.midway.sigma, run.midway.kept, run.midway.at],
         "end": type(run.last_event).__name__,
     }
-    file_format.write(path, run.steps, about, picture)
+    file_format.write(path, run.steps, about, pictures)
 
 
-def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]) -> tuple[Run, bytes]:
-    """The run of a saved file, with all its steps its own, and the PNG it starts from; ``decode``
-    gives the autoencoder of the model of that name.
+def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]) -> tuple[Run, dict[str, bytes]]:
+    """The run of a saved file, with all its steps its own, and the PNGs that its request names;
+    ``decode`` gives the autoencoder of the model of that name.
 
     Raises:
         UnreadableRun: if the file is truncated, of another version, or none at all.
@@ -58,7 +59,7 @@ def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]
     def later(latents: Tensor) -> Tensor:
         return decode(request.model)(latents)
 
-    steps, about, picture = file_format.read(path, later)
+    steps, about, pictures = file_format.read(path, later)
     request = _request(about)
     limits.check(request)
     run = Run(request, owner)
@@ -69,7 +70,7 @@ def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]
     run.midway = _midway(about.get("midway"))
     run.evaluations = max(_count(about.get("evaluations")), len(steps))
     _tell(run, str(about.get("end")))
-    return run, picture
+    return run, pictures
 
 
 def _request(about: dict[str, Any]) -> GenerationRequest:

@@ -54,13 +54,15 @@ def test_a_requests_fields_come_back_from_its_infotext(
         "height": size[1] * 8,
         "seed": seed,
     }
-    text = of_request(GenerationRequest(**fields), seed, "0a1b2c3d4e")  # type: ignore[arg-type]
+    text = of_request(GenerationRequest(**fields), 0, "0a1b2c3d4e")  # type: ignore[arg-type]
     assert to_fields(parse(text)) == fields
 
 
 def test_it_reads_as_the_web_ui_writes_it() -> None:
-    request = GenerationRequest(prompt="a cat\nasleep", negative_prompt="rain", model="my model, v2", cfg_scale=7)
-    assert of_request(request, 5, "0a1b") == (
+    request = GenerationRequest(
+        prompt="a cat\nasleep", negative_prompt="rain", model="my model, v2", cfg_scale=7, seed=5
+    )
+    assert of_request(request, 0, "0a1b") == (
         "a cat\nasleep\nNegative prompt: rain\n"
         "Steps: 24, Sampler: DPM++ 2M, Schedule type: Automatic, CFG scale: 7, Seed: 5, Size: 128x128, "
         'Model hash: 0a1b, Model: "my model, v2", RNG: CPU, Version: Stepwise'
@@ -68,7 +70,7 @@ def test_it_reads_as_the_web_ui_writes_it() -> None:
 
 
 def test_no_negative_prompt_writes_no_line_of_it() -> None:
-    assert NEGATIVE not in of_request(GenerationRequest(prompt="a cat"), 5, "0a1b")
+    assert NEGATIVE not in of_request(GenerationRequest(prompt="a cat"), 0, "0a1b")
 
 
 def test_a_known_infotext_is_read() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from studio.errors import UnreadablePicture
-from studio.gallery.inputs import Inputs, fitted, upright
+from studio.gallery.inputs import Inputs, upright
 
 
 @pytest.fixture
@@ -62,11 +62,6 @@ def test_sixteen_bits_keep_their_brightness(tmp_path: Path, inputs: Inputs) -> N
 @given(st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "I;16"]))
 def test_every_mode_becomes_plain_colour(mode: str) -> None:
     assert upright(Image.new(mode, (3, 2))).mode == "RGB"
-
-
-@given(st.integers(1, 300), st.integers(1, 300), st.integers(8, 64), st.integers(8, 64))
-def test_any_picture_fits_any_size(width: int, height: int, to_width: int, to_height: int) -> None:
-    assert fitted(Image.new("RGB", (width, height)), to_width, to_height).size == (to_width, to_height)
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, b"GIF89a\xff\xff\xff\xff"])

@@ -1,0 +1,65 @@
+"""ControlNets in a run: which pipeline arguments they need, and how strongly they speak.
+
+A unit's mode decides what becomes of its ControlNet's answer, which passes through the model seam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from studio.request import BALANCED, CONTROL_FIRST, ControlUnit
+
+SOFTER = 0.825
+"""Each residual nearer to the picture is this much weaker than the next: the web UI's figure."""
+
+
+def arguments(units: Sequence[ControlUnit], maps: Sequence[Image.Image], image: str) -> dict[str, Any]:
+    """The arguments of a pipeline's call for these units; ``image`` is the name that the
+    pipeline has for their maps."""
+    if not units:
+        return {}
+    weights, starts, ends = [], [], []
+    for unit in units:
+        weights.append(float(unit.weight))
+        starts.append(float(unit.start))
+        ends.append(float(unit.end))
+    several = len(units) > 1
+    return {
+        image: list(maps) if several else maps[0],
+        "controlnet_conditioning_scale": weights if several else weights[0],
+        "control_guidance_start": starts,
+        "control_guidance_end": ends,
+    }
+
+
+def moded(answer: Any, mode: str, guided: bool) -> Any:
+    """A ControlNet's answer (residuals of the levels, residual of the middle) as its mode has it.
+
+    "My prompt is more important": the nearer to the picture's surface, the weaker. "ControlNet is
+    more important": so too, and only with the prompt: the half of the rows without it gets
+    nothing, so that guidance leads towards the control as well.
+    """
+    if mode == BALANCED:
+        return answer
+    levels, middle = answer
+    last = len(levels)
+    softer = [level * SOFTER ** (last - index) for index, level in enumerate(levels)]
+    if mode == CONTROL_FIRST and guided:
+        return [_with_prompt(level) for level in softer], _with_prompt(middle)
+    return softer, middle
+
+
+def _with_prompt(residual: Tensor) -> Tensor:
+    without, with_prompt = residual.chunk(2)
+    return torch.cat([torch.zeros_like(without), with_prompt])
+
+
+def acts(unit: ControlUnit, steps: int) -> range:
+    """At which of that many recorded steps a unit acts, as the pipelines reckon it."""
+    inside = [step for step in range(steps) if step / steps >= unit.start and (step + 1) / steps <= unit.end]
+    return range(inside[0], inside[-1] + 1) if inside else range(0)
