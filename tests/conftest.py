@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from studio import Settings, Studio
-from tests.tiny_models import stable_diffusion
+from tests.tiny_models import XL, control_net, stable_diffusion, stable_diffusion_xl
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +17,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     stable_diffusion(folder / "tiny-epsilon", prediction="epsilon")
     stable_diffusion(folder / "tiny-v", prediction="v_prediction")
+    stable_diffusion(folder / "tiny-inpainting", channels=9)
+    stable_diffusion_xl(folder / "tiny-xl")
+    stable_diffusion_xl(folder / "tiny-xl-inpainting", channels=9)
+    control_net(folder / "tiny-control", 1)
+    control_net(folder / "tiny-control-2", 2)
+    control_net(folder / "tiny-xl-control", 3, **XL)
+    control_net(folder / "tiny-xl-control-2", 4, **XL)
     return folder
 
 

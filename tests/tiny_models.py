@@ -1,67 +1,132 @@
 """Small models with random weights, written to disk in the layout of the real ones."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from diffusers import (
+    AutoencoderKL,
+    ControlNetModel,
+    DDIMScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from studio.models.library import EMBEDDED_FOLDER
 
+XL: dict[str, Any] = {
+    "cross_attention_dim": 64,
+    "use_linear_projection": True,
+    "transformer_layers_per_block": (1, 2),
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 8,
+    "projection_class_embeddings_input_dim": 6 * 8 + 32,
+}
+"""What a UNet or ControlNet of Stable Diffusion XL has beside the others' layout."""
 
-def unet() -> UNet2DConditionModel:
+
+def unet(**more: Any) -> UNet2DConditionModel:
     """An untrained UNet on 4 latent channels, of the layout of Stable Diffusion's."""
     return UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(16, 32),
-        layers_per_block=1,
-        norm_num_groups=8,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=32,
-        attention_head_dim=4,
+        **{
+            "sample_size": 8,
+            "block_out_channels": (16, 32),
+            "layers_per_block": 1,
+            "norm_num_groups": 8,
+            "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+            "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+            "cross_attention_dim": 32,
+            "attention_head_dim": 4,
+            "out_channels": 4,
+            **more,
+        }
     )
 
 
-def stable_diffusion(folder: Path, prediction: str) -> None:
-    """A Stable Diffusion 1.x pipeline of 0.1 M parameters: 4 latent channels, 8x autoencoder."""
+def _tokenizer() -> CLIPTokenizer:
+    return CLIPTokenizer.from_pretrained(EMBEDDED_FOLDER / "tokenizer")
+
+
+def _text_encoder(kind: Any = CLIPTextModel) -> Any:
+    tokenizer = _tokenizer()
+    return kind(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            intermediate_size=37,
+            projection_dim=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=tokenizer.model_max_length,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def _vae() -> AutoencoderKL:
+    return AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        norm_num_groups=4,
+        latent_channels=4,
+    )
+
+
+def _scheduler(prediction: str) -> DDIMScheduler:
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type=prediction,
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+    )
+
+
+def stable_diffusion(folder: Path, prediction: str = "epsilon", channels: int = 4) -> None:
+    """A Stable Diffusion 1.x pipeline of 0.1 M parameters: 4 latent channels, 8x autoencoder. With
+    9 channels it is one made for inpainting."""
     torch.manual_seed(0)
-    tokenizer = CLIPTokenizer.from_pretrained(EMBEDDED_FOLDER / "tokenizer")
     pipeline = StableDiffusionPipeline(
-        vae=AutoencoderKL(
-            block_out_channels=(8, 8, 8, 8),
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            layers_per_block=1,
-            norm_num_groups=4,
-            latent_channels=4,
-        ),
-        text_encoder=CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=32,
-                intermediate_size=37,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                max_position_embeddings=tokenizer.model_max_length,
-                bos_token_id=tokenizer.bos_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
-            )
-        ),
-        tokenizer=tokenizer,
-        unet=unet(),
-        scheduler=DDIMScheduler(
-            beta_start=0.00085,
-            beta_end=0.012,
-            beta_schedule="scaled_linear",
-            prediction_type=prediction,
-            clip_sample=False,
-            set_alpha_to_one=False,
-            steps_offset=1,
-        ),
+        vae=_vae(),
+        text_encoder=_text_encoder(),
+        tokenizer=_tokenizer(),
+        unet=unet(in_channels=channels),
+        scheduler=_scheduler(prediction),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
     pipeline.save_pretrained(folder, safe_serialization=True)
+
+
+def stable_diffusion_xl(folder: Path, channels: int = 4) -> None:
+    """A Stable Diffusion XL pipeline of that size: two text encoders, size and pooled words in the time embedding."""
+    torch.manual_seed(0)
+    pipeline = StableDiffusionXLPipeline(
+        vae=_vae(),
+        text_encoder=_text_encoder(),
+        text_encoder_2=_text_encoder(CLIPTextModelWithProjection),
+        tokenizer=_tokenizer(),
+        tokenizer_2=_tokenizer(),
+        unet=unet(in_channels=channels, **XL),
+        scheduler=_scheduler("epsilon"),
+        add_watermarker=False,
+    )
+    pipeline.save_pretrained(folder, safe_serialization=True)
+
+
+def control_net(folder: Path, seed: int, **more: Any) -> None:
+    """A ControlNet for them whose answers, unlike an untrained one's, are not zero."""
+    torch.manual_seed(seed)
+    module = ControlNetModel.from_unet(unet(**more), conditioning_embedding_out_channels=(4, 8, 8, 8))
+    for layer in (*module.controlnet_down_blocks, module.controlnet_mid_block):
+        torch.nn.init.normal_(layer.weight, std=0.1)
+    module.save_pretrained(folder, safe_serialization=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from studio.canvas.geometry import Box
 from studio.errors import StudioError
@@ -12,8 +12,9 @@ EMPTY = "The mask is empty: paint over what shall change."
 
 
 def softened(mask: Image.Image, blur: int) -> Image.Image:
-    """Mask (mode L) with its edge blurred by a Gaussian of that deviation in px."""
-    return mask.filter(ImageFilter.GaussianBlur(blur)) if blur else mask
+    """Mask (mode L) with its edge drawn outwards by a Gaussian of that deviation in px. What was
+    drawn stays as light as it is, however thin."""
+    return ImageChops.lighter(mask, mask.filter(ImageFilter.GaussianBlur(blur))) if blur else mask
 
 
 def hard(mask: Image.Image) -> Image.Image:
