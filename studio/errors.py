@@ -63,3 +63,9 @@ class NothingToBranch(StudioError):
     """There is no such step to go on from, or nothing left to paint after it."""
 
     code = "branch"
+
+
+class WeightsMissing(StudioError):
+    """Weights must be downloaded first."""
+
+    code = "weights"

@@ -47,6 +47,26 @@ SAMPLERS: dict[str, Sampler] = {label: Sampler(**values) for label, values in _r
 _ALIASES = {alias.lower(): label for label, sampler in SAMPLERS.items() for alias in (label, *sampler.aliases)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Preprocessor:
+    """One way to take a control map from a picture: a detector of controlnet-aux."""
+
+    detector: str = ""
+    """The class; none where Pillow is enough."""
+    repo: str = "lllyasviel/Annotators"
+    files: tuple[str, ...] = ()
+    """The weights it needs, on the hub in ``repo``; none for those that only reckon."""
+    loading: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    """Arguments of its ``from_pretrained`` and of its call."""
+
+
+PREPROCESSORS: dict[str, Preprocessor] = {
+    label: Preprocessor(**(values | {"files": tuple(values.get("files", ()))}))
+    for label, values in _read("preprocessors.json").items()
+}
+
+
 def schedules_of(sampler: str) -> list[str]:
     """The schedule types a sampler goes with; all of them for one we do not know."""
     return SAMPLERS[sampler].schedules if sampler in SAMPLERS else list(SCHEDULES)

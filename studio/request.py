@@ -49,6 +49,11 @@ class ControlUnit:
     mode: str = BALANCED
     resize_mode: str = RESIZE_MODES[0]
 
+    def acts(self, steps: int) -> range:
+        """At which of that many steps it acts, as diffusers' pipelines reckon it."""
+        inside = [step for step in range(steps) if step / steps >= self.start and (step + 1) / steps <= self.end]
+        return range(inside[0], inside[-1] + 1) if inside else range(0)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Branch:

@@ -57,9 +57,3 @@ def moded(answer: Any, mode: str, guided: bool) -> Any:
 def _with_prompt(residual: Tensor) -> Tensor:
     without, with_prompt = residual.chunk(2)
     return torch.cat([torch.zeros_like(without), with_prompt])
-
-
-def acts(unit: ControlUnit, steps: int) -> range:
-    """At which of that many recorded steps a unit acts, as the pipelines reckon it."""
-    inside = [step for step in range(steps) if step / steps >= unit.start and (step + 1) / steps <= unit.end]
-    return range(inside[0], inside[-1] + 1) if inside else range(0)
