@@ -1,6 +1,6 @@
 // The canvas: commands, the document's keeping, and what other parts of the page may ask of it.
 // `element`, `upload` come from gr.HTML; the files before this one are part of the same script.
-const KEEP_MS = 300, UPLOAD_LASTS_MS = 3_600_000;
+const KEEP_MS = 150, UPLOAD_LASTS_MS = 3_600_000;
 let ready = false, keeping = null, openings = new Set();
 const uploads = {};
 
@@ -77,7 +77,9 @@ async function keep() {
   keeping = null;
   const { operations, undone } = now.document, settings = Object.fromEntries(SETTINGS.map((name) => [name, now[name]]));
   try {
-    await keepDocument({ operations, undone, settings }, openings);
+    await keepDocument({ operations, undone, settings });
+    const named = [...operations, ...undone, ...now.document.operations, ...now.document.undone].map((each) => each.picture);
+    await forgetPictures(new Set([...named, ...openings]));
   } catch (error) {
     notKept(error);
   }

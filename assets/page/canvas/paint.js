@@ -37,7 +37,7 @@ function outlinePath(points, size) {
 }
 
 function paintLine(context, points, size) {
-  let even = true;
+  let even = points.length > 3; // a canvas strokes no line of length 0
   for (let at = 2; at < points.length; at += 3) even = even && points[at] === 1;
   if (!even) return context.fill(outlinePath(points, size));
   context.lineWidth = size;

@@ -17,17 +17,28 @@ function connected() {
   return connection;
 }
 
-// Keep the document, and of the pictures those it still names and those in `alsoNamed`.
-async function keepDocument(record, alsoNamed) {
-  const named = new Set([...record.operations, ...record.undone].map((each) => each.picture).concat(...alsoNamed));
-  const change = (await connected()).transaction(["documents", "pictures"], "readwrite"), pictures = change.objectStore("pictures");
+// Keep the document. Once connected nothing is waited for before it is written, so that a page
+// that is closing can still do it.
+let opened = null;
+async function keepDocument(record) {
+  opened ??= await connected();
+  const change = opened.transaction("documents", "readwrite");
   change.objectStore("documents").put(record, "canvas");
-  for (const name of await answered(pictures.getAllKeys())) if (!named.has(name)) pictures.delete(name);
-  await new Promise((resolve, reject) => {
-    change.oncomplete = resolve;
-    change.onabort = change.onerror = () => reject(change.error);
-  });
+  change.commit();
+  return settled(change);
 }
+
+// Let go of the pictures that are not named.
+async function forgetPictures(named) {
+  const change = (await connected()).transaction("pictures", "readwrite"), pictures = change.objectStore("pictures");
+  for (const name of await answered(pictures.getAllKeys())) if (!named.has(name)) pictures.delete(name);
+  return settled(change);
+}
+
+const settled = (change) => new Promise((resolve, reject) => {
+  change.oncomplete = resolve;
+  change.onabort = change.onerror = () => reject(change.error);
+});
 
 const keptDocument = async () => answered((await connected()).transaction("documents").objectStore("documents").get("canvas"));
 const keepPicture = async (name, blob) => answered((await connected()).transaction("pictures", "readwrite").objectStore("pictures").put(blob, name));
