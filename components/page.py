@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from components import branching, card, controls, footer, how, inspector, recent, stage, tree
+from components import branching, canvas, card, controls, footer, how, inspector, recent, stage, tree
 from components.bindings import Bindings
 from components.looking import Looking
 from components.theme import theme, variables
@@ -56,6 +56,8 @@ def build(studio: Studio) -> gr.Blocks:
                 with gr.Column(elem_id="right", min_width=0):
                     inspector.build()
                     panel = branching.build()
+            with gr.Tab("Canvas", elem_classes="sw-page", render_children=True):
+                canvas.build()
             with gr.Tab("How it works", elem_classes="sw-page"):
                 explained = how.build()
             with gr.Tab("Model", elem_classes="sw-page"):
@@ -87,7 +89,7 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
         enable_monitoring=False,
         theme=theme(),
         css=variables(),
-        css_paths=[stage.ASSETS / "page.css"],
+        css_paths=[stage.ASSETS / "page.css", stage.ASSETS / "canvas.css"],
         js=THEME_SCRIPT,
         head=SCRIPT,
         **options,

@@ -194,11 +194,11 @@ function stopComparing() {
 
 // ---- the outside
 
-window.stepwise = {
+window.stepwise = Object.assign(window.stepwise || {}, {
   ask: (name, asked) => server[name]({ session: view().session, run, ...asked }),
   chosen: () => Math.max(shown() + 1 - first(), 0),
   compare,
-};
+});
 
 function update() {
   const value = view();

@@ -1,0 +1,162 @@
+// The canvas: commands, the document's keeping, and what other parts of the page may ask of it.
+// `element`, `upload` come from gr.HTML; the files before this one are part of the same script.
+const KEEP_MS = 150, UPLOAD_LASTS_MS = 3_600_000;
+let ready = false, keeping = null, openings = new Set();
+const uploads = {};
+
+const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+const say = (text) => { find("says").textContent = text; };
+const failed = (error) => say(error.message || String(error));
+
+// ---- changes
+
+async function change(next, reason) {
+  abandon();
+  const before = size();
+  if (!isPrepared(next.operations)) await prepare(next.operations);
+  now.document = next;
+  if (size().width !== before.width || size().height !== before.height) now.view = null;
+  showTools();
+  redraw();
+  keepSoon();
+  tell("stepwise:canvas", { reason });
+}
+
+const apply = (operation, reason) => change(added(now.document, operation), reason).catch(failed);
+
+function command(name) {
+  if (!ready) return undefined;
+  const { layer } = now, steps = { undo: [canUndo, withoutLast], redo: [canRedo, withUndone] }[name];
+  if (steps) {
+    if (steps[0](now.document)) change(steps[1](now.document), name).catch(failed);
+  } else if (name === "invert") apply({ kind: "invert", layer: "mask" }, name);
+  else apply({ kind: name, layer, colour: now.colour }, name);
+  return undefined;
+}
+
+function blank(width, height) {
+  if (!allowedSize(width, height)) throw new Error(`A side is ${LEAST_SIDE} to ${MOST_SIDE} px, and all at most ${MOST_PIXELS / 1e6} megapixels.`);
+  return change(added(now.document, { kind: "new", width, height }), "new");
+}
+
+function extend({ left = 0, top = 0, right = 0, bottom = 0 }) {
+  const { width, height } = size();
+  if (!left && !top && !right && !bottom) throw new Error("Choose a side to extend.");
+  if (!allowedSize(width + left + right, height + top + bottom)) throw new Error("That would be larger than a canvas may be.");
+  return change(added(now.document, { kind: "extend", left, top, right, bottom }), "extend");
+}
+
+// Bring a picture: `operation` says what becomes of it once its name and size are known.
+async function bring(source, operation, reason) {
+  await restored;
+  const picture = crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2), blob = await blobOf(source);
+  openings.add(picture);
+  try {
+    const found = await remember(picture, blob);
+    fresh.set(picture, blob);
+    await keepPicture(picture, blob).catch(notKept);
+    await change(added(now.document, operation(picture, found)), reason);
+    say(found.scaled ? `Scaled down to ${found.width} × ${found.height} px, the largest a canvas may be.` : "");
+  } finally {
+    openings.delete(picture);
+  }
+}
+
+const open = (source) => bring(source, (picture, { width, height }) => {
+  const before = size();
+  return { kind: "image", picture, width, height, keeps: before.width === width && before.height === height };
+}, "open");
+const loadMask = (source) => bring(source, (picture) => ({ kind: "load", layer: "mask", picture }), "mask");
+
+// ---- keeping
+
+const SETTINGS = ["layer", "tool", "brushes", "colour", "opacity", "hidden", "view"];
+
+async function keep() {
+  clearTimeout(keeping);
+  keeping = null;
+  const { operations, undone } = now.document, settings = Object.fromEntries(SETTINGS.map((name) => [name, now[name]]));
+  try {
+    await keepDocument({ operations, undone, settings });
+    const named = [...operations, ...undone, ...now.document.operations, ...now.document.undone].map((each) => each.picture);
+    await forgetPictures(new Set([...named, ...openings]));
+  } catch (error) {
+    notKept(error);
+  }
+}
+
+function keepSoon() {
+  if (!ready) return;
+  clearTimeout(keeping);
+  keeping = setTimeout(keep, KEEP_MS);
+}
+
+const notKept = () => say("This browser does not let the canvas be kept: it lasts until the page is closed.");
+
+const restored = (async () => {
+  try {
+    const record = await keptDocument();
+    if (record) {
+      await prepare(record.operations);
+      Object.assign(now, record.settings, { document: { operations: record.operations, undone: record.undone } });
+    }
+  } catch (error) {
+    if (error instanceof DOMException) notKept(error); else failed(error);
+  }
+  ready = true;
+  showTools();
+  resize();
+  redraw();
+  tell("stepwise:canvas", { reason: "restore" });
+})();
+
+document.addEventListener("visibilitychange", () => { if (document.hidden && keeping) keep(); });
+window.addEventListener("pagehide", () => { if (keeping) keep(); });
+
+// ---- for the rest of the page
+
+function has(layer) {
+  const { operations } = now.document;
+  if (layer === "picture") return placed(operations, "picture")[0].operation.kind === "image" || has("colour");
+  if (!placed(operations, layer).length || !isPrepared(operations)) return false;
+  return !isBare(rasters[layer].render(operations, inkFor(layer)));
+}
+
+// What a layer's pixels follow from: as long as these are the same, so are they.
+function causes(layer, operations) {
+  const { width, height } = sizeOf(operations), last = (each) => placed(operations, each).at(-1);
+  const ends = layer === "picture" ? [last("picture"), last("colour")] : [last(layer)];
+  return [width, height, ...ends.flatMap((each) => (each ? [each.operation, each.x, each.y] : [null]))];
+}
+
+async function png(layer, operations) {
+  if (layer === "picture") {
+    const colours = fullSize(operations, "colour", pictureOf);
+    return placed(operations, "picture")[0].operation.picture || !isBare(colours) ? pngOf(flattened(operations, colours, pictureOf)) : null;
+  }
+  const full = fullSize(operations, layer, pictureOf);
+  return isBare(full) ? null : alphaPng(full);
+}
+
+// The server's path of a layer's PNG; "" if nothing is on it. Sent again only when it changed.
+async function sent(layer, operations) {
+  const from = causes(layer, operations), known = uploads[layer];
+  const same = known && known.from.length === from.length && known.from.every((cause, index) => cause === from[index]);
+  if (same && Date.now() - known.when < UPLOAD_LASTS_MS) return known.path;
+  const blob = await png(layer, operations), path = blob ? (await upload(new File([blob], `${layer}.png`, { type: "image/png" }))).path : "";
+  uploads[layer] = { from, path, when: Date.now() };
+  return path;
+}
+
+async function layers() {
+  await restored;
+  end();
+  const { operations } = now.document, { width, height } = sizeOf(operations);
+  await prepare(operations);
+  const [picture, mask, sketch] = [await sent("picture", operations), await sent("mask", operations), await sent("sketch", operations)];
+  return { width, height, picture, mask, sketch };
+}
+
+window.stepwise = Object.assign(window.stepwise || {}, {
+  canvas: { open, blank, extend, loadMask, layers, has, size, isEmpty: () => !["picture", "mask", "sketch"].some(has) },
+});
