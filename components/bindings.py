@@ -17,14 +17,16 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from components import footer, how, recent, stage, tree
-from components.controls import LOCKED, RANDOM, Controls
+from components.controls import LOCKED
+from components.form import Form
+from components.loading import Downloading
 from components.viewers import Viewers
 from components.visitors import Visitors
 from studio import GenerationRequest, Run, Studio, advice
+from studio.canvas import preprocess
 from studio.errors import StudioError
 from studio.gallery import infotext, pictures
-from studio.presets import schedules_of
-from studio.request import RANDOM_SEED
+from studio.request import MAX_SEED
 from studio.timeline import compare
 
 HEARTBEAT_S = 0.5
@@ -32,8 +34,8 @@ HEARTBEAT_S = 0.5
 LEASE_S = 15.0
 DEVELOP_S = 2.0
 """How long the steps of a finished run may be decoded for the strip; the rest stay as they were."""
-BRANCHABLE = ("prompt", "negative_prompt", "sampler", "schedule", "cfg_scale")
-"""What the controls decide of a branch; the number of steps to come has a field of its own."""
+LIVE_STEPS = 8
+"""Of a picture that follows the pen: enough for it to be told what it is."""
 SKIP = gr.skip()
 Shown = tuple[Any, Any, Any, Any]
 """Values for the stage, the recent pictures, the tree and the seed."""
@@ -42,8 +44,8 @@ Shown = tuple[Any, Any, Any, Any]
 class Bindings:
     """Handlers over one studio."""
 
-    def __init__(self, studio: Studio, visitors: Visitors) -> None:
-        self._studio, self._visitors = studio, visitors
+    def __init__(self, studio: Studio, visitors: Visitors, form: Form) -> None:
+        self._studio, self._visitors, self._form = studio, visitors, form
         self._viewers = Viewers()
 
     # Painting
@@ -52,12 +54,38 @@ class Bindings:
         """Submit what the controls say, and show it as it goes."""
         owner = self._visitors.owner(request)
         try:
-            asked, count, locked = self._requests(values)
-            for one in asked.batches(count):
-                run = self._studio.submit(one, owner, LEASE_S)
-                yield from self._follow(run, request, locked)
-                if not run.succeeded or self._shown(request) is not run:
-                    return
+            asked = self._form.asked(values)
+            for one in asked.request.batches(asked.count):
+                for _ in range(asked.loops):
+                    run = self._studio.submit(one, owner, LEASE_S)
+                    yield from self._follow(run, request, asked.locked)
+                    if not run.succeeded or self._shown(request) is not run:
+                        return
+                    if asked.loops > 1:
+                        one = self._looped(run)
+        except StudioError as error:
+            yield self._failed(request, error)
+
+    def _looped(self, run: Run) -> GenerationRequest:
+        """The same once more, from the picture it made, with the next seed."""
+        image = self._studio.inputs.add(run.result.images[0])
+        seed = (run.request.seed + 1) % (MAX_SEED + 1)
+        return dataclasses.replace(run.request, image=image, seed=seed)
+
+    def live(self, request: gr.Request, *values: Any) -> Iterator[Shown]:
+        """Paint what is drawn in a few steps, in the place of the one painted so before, which is
+        given up; nothing of it is kept but what the stage shows."""
+        before = self._shown(request)
+        if before is not None and before.draft:
+            before.cancel()
+        try:
+            asked = self._form.asked(values).request
+            seed = asked.resolved().seed if before is None else before.request.seed
+            quick = dataclasses.replace(asked, steps=min(asked.steps, LIVE_STEPS), batch_size=1, seed=seed)
+            run = self._studio.submit(quick, self._visitors.owner(request), LEASE_S, draft=True)
+            if before is not None and before.draft:
+                self._studio.runs.forget(before)
+            yield from self._follow(run, request, False)
         except StudioError as error:
             yield self._failed(request, error)
 
@@ -67,7 +95,7 @@ class Bindings:
         if run is None:
             gr.Info("Paint something first: then you can branch from any of its steps.")
             return
-        changes = _changes(run, values)
+        changes = self._changes(run, values)
         for name, text in (("remaining", remaining), ("noise_seed", noise_seed)):
             if str(text or "").strip():
                 changes[name] = _whole(str(text), name)
@@ -77,8 +105,14 @@ class Bindings:
         """Paint the run that is shown on from its last step, under the controls' settings."""
         run = self._shown(request)
         if run is not None and run.ended:
-            changes = _changes(run, values)
+            changes = self._changes(run, values)
             yield from self._branched(request, lambda: self._studio.go_on(run, LEASE_S, **changes))
+
+    def _changes(self, run: Run, values: tuple[Any, ...]) -> dict[str, Any]:
+        try:
+            return self._form.changes(run, values)
+        except StudioError as error:
+            raise gr.Error(str(error), print_exception=False) from None
 
     def _branched(self, request: gr.Request, begin: Callable[[], Run]) -> Iterator[Shown]:
         try:
@@ -194,7 +228,7 @@ class Bindings:
         return export.export(run, kind, path.with_suffix(export.SUFFIXES[kind]))
 
     def start_from(self, request: gr.Request, event: gr.EventData) -> Image.Image:
-        """The picture of the step that is looked at, to start from."""
+        """The picture of the step that is looked at, for the canvas."""
         run, index = self._shown(request), event._data.get("index")
         if run is None or type(index) is not int or not 0 <= index < run.kept + len(run.recording):
             raise gr.Error("There is no step to start from yet: paint first.", print_exception=False)
@@ -205,7 +239,8 @@ class Bindings:
         run = self._shown(request)
         if run is None:
             raise gr.Error("There is no run to take settings from yet.", print_exception=False)
-        return self._filled(dataclasses.asdict(run.request))
+        fields = {field.name: getattr(run.request, field.name) for field in dataclasses.fields(run.request)}
+        return self._form.sent(fields) + self._form.filled(fields)
 
     def differences(self, request: gr.Request, *values: Any) -> str:
         """What a branch would change, in a few words."""
@@ -213,8 +248,8 @@ class Bindings:
         if run is None:
             return ""
         try:
-            changed = dataclasses.replace(run.request, **_changes(run, values))
-        except TypeError:
+            changed = dataclasses.replace(run.request, **self._form.changes(run, values))
+        except (TypeError, StudioError):
             return ""
         found = compare.differences(run.request, changed)
         return escape("; ".join(each.sentence for each in found)) or "Unchanged: the same picture again."
@@ -258,19 +293,29 @@ class Bindings:
             raise gr.Error(str(error), print_exception=False) from None
         if not text:
             raise gr.Error("This picture carries no settings.", print_exception=False)
-        return self._filled(infotext.to_fields(infotext.parse(text)))
+        fields = infotext.to_fields(infotext.parse(text))
+        return self._form.sent(fields) + self._form.filled(fields)
 
-    def _filled(self, fields: dict[str, Any]) -> tuple[Any, ...]:
-        known = {field.name: field.default for field in dataclasses.fields(GenerationRequest)}
-        if fields.get("model") not in self._studio.library.names:
-            fields.pop("model", None)
-        names = ("prompt", "negative_prompt", "model", "sampler", "schedule", "steps", "cfg_scale", "width", "height")
-        values: dict[str, Any] = known | fields
-        filled = [values[name] for name in names]
-        filled[4] = gr.Dropdown(choices=schedules_of(values["sampler"]), value=values["schedule"])
-        start = self._studio.inputs.get(values["image"]) if self._studio.inputs.has(values["image"]) else None
-        batch = values["batch_size"] if "branch" in fields else 1
-        return *filled, start, values["strength"], 1, batch, LOCKED, values["seed"]
+    # The canvas
+
+    def control_shown(self, number: int, *values: Any) -> Any:
+        """What a unit follows, to look at."""
+        try:
+            image = self._form.map_of(number, values)
+        except StudioError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        if image is None:
+            raise gr.Error("There is nothing to follow yet: draw lines, or bring a picture.", print_exception=False)
+        return gr.Image(image, visible=True)
+
+    def control_weights(self, name: str) -> Iterator[tuple[str, Any]]:
+        """Fetch a preprocessor's weights, telling how far it is."""
+        if self._studio.settings.public:
+            raise gr.Error("Nothing is downloaded on a shared page: ask its owner.", print_exception=False)
+        told = Downloading(name)
+        for sentence in told.sentences():
+            yield sentence, gr.Button(interactive=False)
+        yield told.end, gr.Button(visible=not preprocess.is_ready(name), interactive=True)
 
     def _shown(self, request: gr.Request) -> Run | None:
         return self._viewers.shown(str(request.session_hash))
@@ -280,18 +325,6 @@ class Bindings:
 
     def _tree(self, run: Run) -> dict[str, Any]:
         return tree.value(self._studio, run.owner, run)
-
-    def _requests(self, values: tuple[Any, ...]) -> tuple[GenerationRequest, int, bool]:
-        """Request, batch count and whether the seed is locked, of the controls' values."""
-        given = _given(values)
-        locked = given.pop("seed_mode") != RANDOM
-        count = int(given.pop("batch_count") or 1)
-        if not locked or given["seed"] is None:
-            given["seed"] = RANDOM_SEED
-        image, strength = given.pop("image"), given.pop("strength")
-        if image:  # the strength of nothing is no setting
-            given |= {"image": self._studio.inputs.add_file(Path(image)), "strength": strength}
-        return GenerationRequest(**given), min(max(count, 1), 16), locked
 
     def _failed(self, request: gr.Request, error: StudioError) -> Shown:
         view = stage.IDLE | {"state": "failed", "message": str(error), "session": self._visitors.admit(request)}
@@ -303,13 +336,3 @@ def _whole(text: str, name: str) -> int:
         label = {"remaining": "Steps to come", "noise_seed": "Noise seed"}[name]
         raise gr.Error(f"{label} is a whole number, or empty to leave it as it is.", print_exception=False)
     return int(text)
-
-
-def _changes(run: Run, values: tuple[Any, ...]) -> dict[str, Any]:
-    """What the controls' values would change in a branch of a run."""
-    given = _given(values)
-    return {name: given[name] for name in BRANCHABLE if given[name] != getattr(run.request, name)}
-
-
-def _given(values: tuple[Any, ...]) -> dict[str, Any]:
-    return dict(zip((field.name for field in dataclasses.fields(Controls)), values, strict=True))

@@ -18,7 +18,7 @@ from studio.errors import RequestRefused, UnreadablePicture
 
 SCRIPTS = (
     "document", "paint", "rasters", "grey_png", "store", "pictures", "view",
-    "screen", "drawing", "pointer", "keys", "canvas", "tools",
+    "screen", "drawing", "pointer", "keys", "canvas", "tools", "beside",
 )  # fmt: skip
 """The parts of its script, in the order in which they build on each other."""
 LEAST_SIDE, MOST_SIDE = 16, 8192
@@ -50,6 +50,8 @@ class Layers:
     picture: Path | None
     mask: Path | None
     sketch: Path | None
+    extended: bool
+    """Whether the picture was extended, and so has parts that were never painted."""
 
     @classmethod
     def of(cls, value: Any, root: Path) -> Layers:
@@ -60,9 +62,9 @@ class Layers:
             UnreadablePicture: if it names something that is no file in that folder.
         """
         said = value if isinstance(value, dict) else {}
-        names = ("picture", "mask", "sketch")
-        files = [_file(said.get(name, ""), root) for name in names]
-        return cls(_side(said, "width"), _side(said, "height"), *files)
+        picture, mask, sketch = (_file(said.get(name, ""), root) for name in ("picture", "mask", "sketch"))
+        extended = said.get("extended") is True
+        return cls(_side(said, "width"), _side(said, "height"), picture, mask, sketch, extended)
 
 
 def _side(said: dict[Any, Any], name: str) -> int:

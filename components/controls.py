@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
 import gradio as gr
 
 from components import suggestions
+from components.drawing import Drawing
 from components.suggestions import EXAMPLES
 from studio.presets import AUTOMATIC, SAMPLERS, SCHEDULES
 from studio.request import GenerationRequest
@@ -29,16 +31,29 @@ class Controls:
     cfg_scale: Any
     width: Any
     height: Any
-    image: Any
-    strength: Any
     batch_count: Any
     batch_size: Any
+    loops: Any
+    variation_seed: Any
+    variation_strength: Any
     seed_mode: Any
     seed: Any
+    drawing: Drawing
+
+    def named(self) -> Iterator[tuple[str, Any]]:
+        """Every widget with its name."""
+        for field in fields(self)[:-1]:
+            yield field.name, getattr(self, field.name)
+        yield from self.drawing.named()
 
     def inputs(self) -> list[Any]:
-        """All of them, for an event's inputs."""
-        return [getattr(self, field.name) for field in fields(self)]
+        """All of them, for an event's inputs; what the canvas has uploaded first."""
+        return [widget for _, widget in sorted(self.named(), key=lambda pair: pair[0] != "layers")]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of ``inputs``."""
+        return tuple(name for name, _ in sorted(self.named(), key=lambda pair: pair[0] != "layers"))
 
 
 @dataclass(frozen=True)
@@ -55,32 +70,26 @@ class Actions:
     steps_note: Any
     cfg_note: Any
     size_note: Any
-    strength_note: Any
 
 
 def _note() -> Any:
     return gr.HTML("", elem_classes="sw-note", padding=False)
 
 
-def _start() -> tuple[Any, Any, Any]:
-    """What to start from instead of noise."""
-    with gr.Accordion("Start from a picture", open=False, elem_id="start"):
-        image = gr.Image(
-            type="filepath",
-            format="png",
-            sources=["upload", "clipboard"],
-            label="Picture to start from",
-            height=176,
-            elem_id="start-picture",
-            buttons=[],
+def _variations() -> tuple[Any, Any, Any]:
+    """Near relatives of a seed, and results that become starts."""
+    with gr.Accordion("Variations and loops", open=False, elem_id="variations"):
+        with gr.Row():
+            seed = gr.Number(DEFAULT.variation_seed, label="Variation seed", precision=0, minimum=0, min_width=80)
+            loops = gr.Number(1, label="Loops", precision=0, minimum=1, maximum=16, min_width=80, elem_id="loops")
+        strength = gr.Slider(
+            0, 1, DEFAULT.variation_strength, step=0.01, label="Variation strength", elem_id="variation", buttons=[]
         )
-        strength = gr.Slider(0.05, 1, DEFAULT.strength, step=0.05, label="Strength", elem_id="strength", buttons=[])
-        note = _note()
-    return image, strength, note
+    return loops, seed, strength
 
 
-def build(models: list[str]) -> tuple[Controls, Actions]:
-    """Build the column inside the layout that is open."""
+def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
+    """Build the column inside the layout that is open; ``drawing`` is the canvas's part, built elsewhere."""
     prompt = gr.Textbox(
         EXAMPLES[0], label="Prompt", lines=3, max_lines=8, elem_id="prompt", placeholder="What shall it be?"
     )
@@ -105,7 +114,6 @@ def build(models: list[str]) -> tuple[Controls, Actions]:
         width = gr.Number(DEFAULT.width, label="Width", step=8, precision=0, elem_id="width", min_width=80)
         height = gr.Number(DEFAULT.height, label="Height", step=8, precision=0, elem_id="height", min_width=80)
     size_note = _note()
-    image, strength, strength_note = _start()
     with gr.Row():
         batch_count = gr.Number(1, label="Batch count", minimum=1, maximum=16, precision=0, min_width=80)
         batch_size = gr.Number(1, label="Batch size", minimum=1, maximum=16, precision=0, min_width=80)
@@ -113,6 +121,7 @@ def build(models: list[str]) -> tuple[Controls, Actions]:
     with gr.Row(elem_classes="sw-seed"):
         seed = gr.Number(7, show_label=False, label="Seed number", precision=0, elem_id="seed", min_width=100)
         reuse = gr.Button("Reuse last", size="md", min_width=90, elem_id="reuse")
+    loops, variation_seed, variation_strength = _variations()
     with gr.Row():
         open_picture = gr.UploadButton("Settings from PNG", file_types=[".png"], size="md", elem_id="open-picture")
         open_run = gr.UploadButton("Open a run", file_types=[".stepwise"], size="md", elem_id="open-run")
@@ -126,12 +135,14 @@ def build(models: list[str]) -> tuple[Controls, Actions]:
         cfg_scale,
         width,
         height,
-        image,
-        strength,
         batch_count,
         batch_size,
+        loops,
+        variation_seed,
+        variation_strength,
         seed_mode,
         seed,
+        drawing,
     )
-    notes = (prompt_note, steps_note, cfg_note, size_note, strength_note)
+    notes = (prompt_note, steps_note, cfg_note, size_note)
     return controls, Actions(paint, surprise, examples, reuse, open_picture, open_run, *notes)

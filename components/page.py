@@ -6,8 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from components import branching, canvas, card, controls, footer, how, inspector, recent, stage, tree
+from components import branching, canvas, card, controls, drawing, footer, how, inspector, recent, stage, tree
 from components.bindings import Bindings
+from components.form import Form
 from components.looking import Looking
 from components.theme import theme, variables
 from components.visitors import SCRIPT, Visitors
@@ -34,7 +35,7 @@ THEME_SCRIPT = """
 }
 """
 QUEUE_SIZE = 256
-UPLOAD_LIMIT = "20mb"
+UPLOAD_LIMIT = "100mb"
 DAY_S = 86_400
 
 
@@ -46,27 +47,32 @@ def build(studio: Studio) -> gr.Blocks:
         gr.HTML(HEADER, js_on_load=HEADER_SCRIPT, padding=False)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Create"), gr.Row(elem_id="studio", equal_height=False):
-                with gr.Column(elem_id="left", min_width=0):
-                    widgets, actions = controls.build(studio.library.names)
+                left = gr.Column(elem_id="left", min_width=0)
                 with gr.Column(elem_id="middle", min_width=0):
-                    shown = stage.build(functions)
+                    with gr.Row(elem_id="boards", equal_height=False):
+                        with gr.Column(elem_id="drawing-board", min_width=0):
+                            canvas.build()
+                        shown = stage.build(functions)
                     with gr.Row(elem_id="below", equal_height=False):
                         grown = tree.build()
                         strip = recent.build()
-                with gr.Column(elem_id="right", min_width=0):
-                    inspector.build()
-                    panel = branching.build()
-            with gr.Tab("Canvas", elem_classes="sw-page", render_children=True):
-                canvas.build()
+                with gr.Column(elem_id="right", min_width=0), gr.Tabs(elem_id="side"):
+                    with gr.Tab("Look inside", render_children=True):
+                        inspector.build()
+                        panel = branching.build()
+                    with gr.Tab("Canvas", render_children=True):
+                        drawing_widgets, drawn = drawing.build(studio.library.controls)
+                with left:
+                    widgets, actions = controls.build(studio.library.names, drawing_widgets)
             with gr.Tab("How it works", elem_classes="sw-page"):
                 explained = how.build()
             with gr.Tab("Model", elem_classes="sw-page"):
                 card.build()
         download = gr.DownloadButton("Download", elem_id="download", visible="hidden")
-        parts = Parts(shown, strip, grown, footer.build(), download)
-        made = Bindings(studio, visitors)
+        parts = Parts(shown, strip, grown, footer.build(), download, drawn)
+        made = Bindings(studio, visitors, Form(studio, widgets.names))
         bind(made, widgets, actions, panel, parts, page)
-        bind_how(made, widgets, explained)
+        bind_how(made, widgets, drawn, explained)
     return page
 
 

@@ -36,7 +36,8 @@ def _asset(name: str) -> str:
 def value(studio: Studio, owner: str, shown: Run | None) -> dict[str, Any]:
     """What the component shows: an owner's runs, tree by tree, branches below what they leave."""
     trees: dict[str, list[Run]] = {}
-    for run in reversed(studio.runs.of(owner)[-MOST:]):
+    kept = [run for run in studio.runs.of(owner) if not run.draft]
+    for run in reversed(kept[-MOST:]):
         trees.setdefault(run.root.id, []).append(run)
     rows = [_row(run) for tree in trees.values() for run in reversed(tree)]
     return {"rows": rows, "shown": shown.id if shown else ""}

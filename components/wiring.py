@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -11,17 +12,24 @@ from components import footer
 from components.bindings import Bindings
 from components.branching import Branching
 from components.controls import Actions, Controls
+from components.drawing import OWN, PICTURE, DrawingActions
 from components.how import How
 from components.suggestions import on_unknown, surprise
 from studio import advice
-from studio.presets import AUTOMATIC, schedules_of
+from studio.canvas.preprocess import is_ready
+from studio.presets import AUTOMATIC, PREPROCESSORS, schedules_of
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 STREAM: dict[str, Any] = PRIVATE | {"concurrency_limit": None}
 QUICK: dict[str, Any] = PRIVATE | {"queue": False}
-CHOSEN = "(at, ...rest) => [window.stepwise.chosen(), ...rest]"
-"""Puts the number of steps up to the one that is looked at in the place of the first input."""
-PAINT = """() => {
+DRAWN = "async (layers, ...rest) => [await window.stepwise.drawn(), ...rest]"
+"""Puts what is drawn on the canvas, uploaded, in the place of the first input."""
+CHOSEN = """async (at, remaining, noise, layers, ...rest) =>
+  [window.stepwise.chosen(), remaining, noise, await window.stepwise.drawn(), ...rest]"""
+"""The same, with the number of steps up to the one that is looked at before it."""
+ON_CANVAS = "(picture, mask) => window.stepwise.onCanvas(picture, mask)"
+PAINT = """async (picture, mask) => {
+  await window.stepwise.onCanvas(picture, mask);
   document.querySelector('#tabs button[role="tab"]').click();
   setTimeout(() => document.querySelector('#paint').click(), 300);
 }"""
@@ -37,6 +45,7 @@ class Parts:
     tree: Any
     footer: Any
     download: Any
+    drawn: DrawingActions
 
     @property
     def followed(self) -> list[Any]:
@@ -48,8 +57,9 @@ def bind(made: Bindings, controls: Controls, actions: Actions, branching: Branch
     """Tie the widgets to the handlers."""
     _paint(made, controls, actions, branching, parts, page)
     _look(made, controls, actions, branching, parts)
-    _fill(made, controls, actions)
-    _advise(made, controls, actions)
+    _fill(made, controls, actions, parts.drawn)
+    _draw(made, controls, parts.drawn)
+    _advise(made, controls, actions, parts.drawn)
     gr.Timer(footer.EVERY_S).tick(made.footer, outputs=parts.footer, **QUICK)
     page.unload(made.forget)
 
@@ -58,9 +68,10 @@ def _paint(made: Bindings, controls: Controls, actions: Actions, branching: Bran
     results, inputs = [*parts.followed, controls.seed], controls.inputs()
     leaving = [branching.at, branching.remaining, branching.noise_seed, *inputs]
     begun = [
-        actions.paint.click(made.paint, inputs, results, trigger_mode="once", **STREAM),
+        actions.paint.click(made.paint, inputs, results, js=DRAWN, trigger_mode="once", **STREAM),
         branching.branch.click(made.branch, leaving, results, js=CHOSEN, **STREAM),
-        parts.stage.go_on(made.go_on, inputs, results, **STREAM),
+        parts.stage.go_on(made.go_on, inputs, results, js=DRAWN, **STREAM),
+        parts.drawn.live.click(made.live, inputs, results, js=DRAWN, trigger_mode="multiple", **STREAM),
         page.load(made.catch_up, outputs=results, **STREAM),
     ]
     for event in begun:
@@ -74,12 +85,13 @@ def _look(made: Bindings, controls: Controls, actions: Actions, branching: Branc
     results = [*parts.followed, controls.seed]
     parts.tree.pick(made.open, outputs=results, **QUICK).then(made.develop, outputs=parts.stage, **STREAM)
     parts.tree.keep(made.export, outputs=parts.download, **PRIVATE).then(None, js=CLICK_DOWNLOAD)
-    parts.tree.take(made.settings_of, outputs=controls.inputs(), **QUICK)
-    parts.stage.start_from(made.start_from, outputs=controls.image, **QUICK)
+    sent = [parts.drawn.sent_picture, parts.drawn.sent_mask]
+    parts.tree.take(made.settings_of, outputs=[*sent, *controls.inputs()], **QUICK).then(None, sent, js=ON_CANVAS)
+    parts.stage.start_from(made.start_from, outputs=sent[0], **QUICK).then(None, sent[:1], js=ON_CANVAS)
     actions.open_run.upload(made.open_file, actions.open_run, results, **PRIVATE).then(
         made.develop, outputs=parts.stage, **STREAM
     )
-    told: dict[str, Any] = {"inputs": controls.inputs(), "outputs": branching.note} | QUICK
+    told: dict[str, Any] = {"inputs": controls.inputs(), "outputs": branching.note, "js": DRAWN} | QUICK
     parts.stage.turned(made.differences, **told)
     for widget in (
         controls.prompt,
@@ -91,12 +103,14 @@ def _look(made: Bindings, controls: Controls, actions: Actions, branching: Branc
         widget.change(made.differences, **told)
 
 
-def _fill(made: Bindings, controls: Controls, actions: Actions) -> None:
+def _fill(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingActions) -> None:
     actions.surprise.click(surprise, outputs=controls.prompt, **QUICK)
     for example in actions.examples:
         example.click(None, example, controls.prompt, js="(text) => text", **PRIVATE)
     actions.reuse.click(made.reuse, outputs=[controls.seed_mode, controls.seed], **QUICK)
-    actions.open_picture.upload(made.fill, actions.open_picture, controls.inputs(), **QUICK)
+    sent = [drawn.sent_picture, drawn.sent_mask]
+    filled = actions.open_picture.upload(made.fill, actions.open_picture, [*sent, *controls.inputs()], **QUICK)
+    filled.then(None, sent, js=ON_CANVAS)
     controls.sampler.input(_schedules, [controls.sampler, controls.schedule], controls.schedule, **QUICK)
 
 
@@ -105,22 +119,50 @@ def _schedules(sampler: str, schedule: str) -> Any:
     return gr.Dropdown(choices=offered, value=schedule if schedule in offered else AUTOMATIC)
 
 
-def bind_how(made: Bindings, controls: Controls, part: How) -> None:
+def _draw(made: Bindings, controls: Controls, drawn: DrawingActions) -> None:
+    """The panel of the canvas: what is shown of a unit, and what it follows."""
+    for number, (unit, actions) in enumerate(zip(controls.drawing.units, drawn.units, strict=True)):
+        show = partial(made.control_shown, number)
+        actions.show.click(show, controls.inputs(), actions.shown, js=DRAWN, **PRIVATE)
+        unit.source.change(_follows, unit.source, [unit.own, unit.preprocessor], **QUICK)
+        gr.on(
+            [unit.preprocessor.change, unit.source.change],
+            _needs,
+            [unit.preprocessor, unit.source],
+            [actions.note, actions.download],
+            **QUICK,
+        )
+        actions.download.click(made.control_weights, unit.preprocessor, [actions.note, actions.download], **PRIVATE)
+
+
+def _follows(source: str) -> tuple[Any, Any]:
+    return gr.Image(visible=source == OWN), gr.Dropdown(visible=source in (OWN, PICTURE))
+
+
+def _needs(preprocessor: str, source: str) -> tuple[str, Any]:
+    """Whether a preprocessor has its weights."""
+    if source not in (OWN, PICTURE) or is_ready(preprocessor):
+        return "", gr.Button(visible=False)
+    return f"It needs weights from {PREPROCESSORS[preprocessor].repo}.", gr.Button(visible=True)
+
+
+def bind_how(made: Bindings, controls: Controls, drawn: DrawingActions, part: How) -> None:
     """Tie the part that explains to the handlers; its button fills the controls and paints."""
     for event in (part.picture.change, part.timestep.change):
         event(made.noised, [part.picture, part.timestep], part.shown, trigger_mode="always_last", **PRIVATE)
-    filled = [controls.image, controls.strength]
-    part.back.click(made.bring_back, [part.picture, part.timestep], filled, **QUICK).then(None, js=PAINT)
+    filled = [drawn.sent_picture, controls.drawing.strength]
+    back = part.back.click(made.bring_back, [part.picture, part.timestep], filled, **QUICK)
+    back.then(None, filled[:1], js=PAINT)
 
 
-def _advise(made: Bindings, controls: Controls, actions: Actions) -> None:
+def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingActions) -> None:
     for widget in (controls.prompt, controls.model):
         widget.change(on_unknown, [controls.prompt, controls.model], actions.prompt_note, **QUICK)
     gr.on(
-        [controls.steps.change, controls.strength.change, controls.image.change],
-        lambda steps, strength, image: advice.on_strength(steps or 0, strength or 0) if image else "",
-        [controls.steps, controls.strength, controls.image],
-        actions.strength_note,
+        [controls.steps.change, controls.drawing.strength.change],
+        lambda steps, strength: advice.on_strength(steps or 0, strength or 0),
+        [controls.steps, controls.drawing.strength],
+        drawn.strength_note,
         **QUICK,
     )
     gr.on(

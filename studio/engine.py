@@ -327,6 +327,9 @@ class Engine:
         """Decode, write, then say so: pictures are durable before anybody hears of them."""
         run, model = active.run, active.painting.model
         assert active.painting.latents is not None
+        if run.draft:
+            run.post(Finished(run=run.id, elapsed_s=active.elapsed_s))
+            return
         try:
             decoded = model.decode(active.painting.latents)
             made = preview.to_pictures(decoded)

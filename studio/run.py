@@ -50,11 +50,14 @@ class Run:
         owner: str,
         lease_s: float | None = None,
         parent: Run | None = None,
+        draft: bool = False,
     ) -> None:
         self.id = secrets.token_hex(16)
         self.request, self.owner = request, owner
         self.parent = parent
         """The run this one is a branch of."""
+        self.draft = draft
+        """Whether it is only looked at: its pictures are not saved."""
         self.name = self.note = ""
         self.recording = Recording()
         """Its own steps, without those it shares with ``parent``."""

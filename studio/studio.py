@@ -61,9 +61,11 @@ class Studio:
         self._thread = threading.Thread(target=self._work, name="stepwise-engine", daemon=True)
         self._thread.start()
 
-    def submit(self, request: GenerationRequest, owner: str = LOCAL, lease_s: float | None = None) -> Run:
+    def submit(
+        self, request: GenerationRequest, owner: str = LOCAL, lease_s: float | None = None, draft: bool = False
+    ) -> Run:
         """Let a request wait for its turn. With a lease, the run is stopped when nobody has
-        called ``run.renew()`` for that many seconds.
+        called ``run.renew()`` for that many seconds. The pictures of a draft are not saved.
 
         Raises:
             RequestRefused: if it is outside the limits; no model is touched.
@@ -72,7 +74,7 @@ class Studio:
         """
         if request.branch is not None:
             raise RequestRefused("branch", "A branch is made from its run: use Studio.branch.")
-        return self._put(Run(request.resolved(), owner, lease_s))
+        return self._put(Run(request.resolved(), owner, lease_s, draft=draft))
 
     def branch(
         self,

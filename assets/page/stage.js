@@ -263,7 +263,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   const files = event.dataTransfer && event.dataTransfer.files;
-  if (!files || !files.length || event.target.closest("#start")) return; // that part takes its own
+  if (!files || !files.length || event.target.closest("#canvas, #controls, #how-picture")) return; // these take their own
   const inputs = [...document.querySelectorAll('input[type=file][data-testid$="upload-button"]')];
   const input = inputs[files[0].name.endsWith(".stepwise") ? 1 : 0];
   if (!input) return;

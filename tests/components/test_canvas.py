@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Path:
 def test_uploaded_files_and_empty_layers(root: Path) -> None:
     mask = root / "abc" / "mask.png"
     found = Layers.of(EMPTY | {"mask": str(mask)}, root)
-    assert found == Layers(width=512, height=384, picture=None, mask=mask, sketch=None)
+    assert found == Layers(width=512, height=384, picture=None, mask=mask, sketch=None, extended=False)
 
 
 @pytest.mark.parametrize("side", [15, 8193, -512, 512.0, "512", True, None, float("nan"), 10**400])

@@ -154,7 +154,9 @@ async function layers() {
   const { operations } = now.document, { width, height } = sizeOf(operations);
   await prepare(operations);
   const [picture, mask, sketch] = [await sent("picture", operations), await sent("mask", operations), await sent("sketch", operations)];
-  return { width, height, picture, mask, sketch };
+  const since = operations.findLastIndex((each) => each.kind === "image" || each.kind === "new");
+  const extended = operations.slice(since + 1).some((each) => each.kind === "extend");
+  return { width, height, picture, mask, sketch, extended };
 }
 
 window.stepwise = Object.assign(window.stepwise || {}, {

@@ -1,0 +1,58 @@
+// The canvas beside the stage: opened and put away, what of it Paint uses, and painting live.
+const LIVE_MS = 200, OPENED = "stepwise-canvas";
+let soon = null, ended = 0, seen = "";
+const opened = () => document.body.classList.contains("sw-drawing");
+
+function showCanvas(on) {
+  document.body.classList.toggle("sw-drawing", on);
+  localStorage.setItem(OPENED, on ? "open" : "");
+  for (const button of document.querySelectorAll(".sw-draw")) button.setAttribute("aria-pressed", on);
+  const tabs = document.querySelectorAll('#side button[role="tab"]');
+  if (tabs.length > 1) tabs[on ? 1 : 0].click();
+  const canvas = window.stepwise.canvas, side = (name) => Number(document.querySelector(`#${name} input`)?.value);
+  if (on && canvas.isEmpty() && allowedSize(side("width"), side("height"))) {
+    const { width, height } = canvas.size();
+    if (width !== side("width") || height !== side("height")) blank(side("width"), side("height")).catch(failed);
+  }
+  window.dispatchEvent(new Event("resize"));
+}
+
+async function drawn() {
+  return opened() && !window.stepwise.canvas.isEmpty() ? JSON.stringify(await layers()) : "";
+}
+
+async function onCanvas(picture, mask) {
+  if (!picture) return;
+  await open(picture.url);
+  if (mask) await loadMask(mask.url);
+  showCanvas(true);
+}
+
+// Repaint when the pen rests; what is being painted is given up by the server.
+document.addEventListener("stepwise:canvas", ({ detail }) => {
+  clearTimeout(soon);
+  if (detail.reason === "restore" || !find("live").checked || !opened()) return;
+  ended = performance.now();
+  soon = setTimeout(() => document.querySelector("#live")?.click(), LIVE_MS);
+});
+document.addEventListener("stepwise:stroke", () => clearTimeout(soon));
+document.addEventListener("stepwise:look", ({ detail }) => {
+  if (!ended || detail.state !== "finished" || detail.run === seen) return;
+  seen = detail.run;
+  find("delay").textContent = `${((performance.now() - ended) / 1000).toFixed(2)} s behind the pen`;
+  ended = 0;
+});
+find("live").addEventListener("change", (event) => {
+  find("delay").textContent = "";
+  if (event.target.checked) tell("stepwise:canvas", { reason: "live" });
+});
+
+document.addEventListener("click", (event) => { if (event.target.closest(".sw-draw")) showCanvas(!opened()); });
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input:not([type=range]), textarea, select, [contenteditable]");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "d" || event.key === "D") showCanvas(!opened());
+});
+
+Object.assign(window.stepwise, { drawn, onCanvas, showCanvas });
+restored.then(() => { if (localStorage.getItem(OPENED)) showCanvas(true); });

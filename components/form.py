@@ -1,0 +1,180 @@
+"""The form: from the widgets' values to what is asked for, and from settings back to the widgets."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from components.canvas import Layers
+from components.controls import LOCKED, RANDOM
+from components.drawing import LINES, OFF, ONLY_MASKED, OWN, PICTURE, UNITS, WHOLE
+from studio import GenerationRequest, Run, Studio
+from studio.canvas import preprocess
+from studio.presets import schedules_of
+from studio.request import RANDOM_SEED, ControlUnit, Inpaint
+
+BRANCHABLE = ("prompt", "negative_prompt", "sampler", "schedule", "cfg_scale", "inpaint", "control")
+"""What the widgets decide of a branch; the number of steps to come has a field of its own."""
+PLAIN = (
+    "prompt", "negative_prompt", "model", "sampler", "schedule", "steps", "cfg_scale", "width", "height", "batch_size"
+)  # fmt: skip
+"""Settings whose widgets have their values as they are."""
+MOST_RUNS = 16
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a press of Paint asks for."""
+
+    request: GenerationRequest
+    count: int
+    """Batches, one after another."""
+    loops: int
+    """How often the result becomes the start of the next."""
+    locked: bool
+    """Whether the seed stays."""
+
+
+class Form:
+    """Reads and fills the widgets of those names, in their order."""
+
+    def __init__(self, studio: Studio, names: tuple[str, ...]) -> None:
+        self._studio, self._names = studio, names
+
+    def asked(self, values: tuple[Any, ...]) -> Asked:
+        """What the widgets' values ask for.
+
+        Raises:
+            StudioError: if what was drawn is not there, or cannot be read.
+        """
+        given = dict(zip(self._names, values, strict=True))
+        locked = given["seed_mode"] != RANDOM
+        seed = given["seed"] if locked and given["seed"] is not None else RANDOM_SEED
+        varied: dict[str, Any] = {}
+        if given["variation_strength"]:
+            varied = {name: given[name] or 0 for name in ("variation_seed", "variation_strength")}
+        plain = {name: given[name] for name in PLAIN}
+        request = GenerationRequest(**plain, **varied, **self._drawn(given), seed=seed)
+        return Asked(request, _count(given["batch_count"]), _count(given["loops"]), locked)
+
+    def changes(self, run: Run, values: tuple[Any, ...]) -> dict[str, Any]:
+        """What the widgets' values would change in a branch of a run. Where the canvas is put
+        away, mask and control stay as they are."""
+        asked = self.asked(values).request
+        kept = () if values[0] else ("inpaint", "control")
+        changed = {name: getattr(asked, name) for name in BRANCHABLE if name not in kept}
+        return {name: value for name, value in changed.items() if value != getattr(run.request, name)}
+
+    def _drawn(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What of a request comes from the canvas; nothing where it is put away."""
+        if not given["layers"]:
+            return {}
+        layers = Layers.of(_parsed(given["layers"]), Path(get_upload_folder()))
+        add, drawn = self._studio.inputs.add_file, {}
+        if layers.picture and given["start_on"]:
+            drawn = {"image": add(layers.picture), "strength": given["strength"], "resize_mode": given["resize_mode"]}
+            if layers.mask:
+                drawn["inpaint"] = _inpaint(given, add(layers.mask), layers.extended)
+        units = [self._unit(given, number, layers) for number in range(UNITS)]
+        return drawn | {"control": tuple(unit for unit in units if unit is not None)}
+
+    def _unit(self, given: dict[str, Any], number: int, layers: Layers) -> ControlUnit | None:
+        value = {name.partition(".")[2]: value for name, value in given.items() if name.startswith(f"{number}.")}
+        image = self.control_map(value, layers)
+        if image is None or not value["model"]:
+            return None
+        return ControlUnit(
+            model=value["model"],
+            image=self._studio.inputs.add(image),
+            weight=value["weight"],
+            start=value["start"],
+            end=value["end"],
+            mode=value["mode"],
+            resize_mode=value["resize_mode"],
+        )
+
+    def control_map(self, unit: dict[str, Any], layers: Layers) -> Image.Image | None:
+        """What a unit follows, as its ControlNet gets it; None if there is nothing.
+
+        Raises:
+            StudioError: if it cannot be read, or its preprocessor has no weights.
+        """
+        path = {OFF: None, LINES: layers.sketch, PICTURE: layers.picture, OWN: unit["own"] and Path(unit["own"])}
+        found = path.get(unit["source"])
+        if not found:
+            return None
+        picture = self._studio.inputs.get(self._studio.inputs.add_file(found))
+        return picture if unit["source"] == LINES else preprocess.control_map(unit["preprocessor"], picture)
+
+    def map_of(self, number: int, values: tuple[Any, ...]) -> Image.Image | None:
+        """What a unit follows."""
+        given = dict(zip(self._names, values, strict=True))
+        value = {name.partition(".")[2]: value for name, value in given.items() if name.startswith(f"{number}.")}
+        empty = {"width": 16, "height": 16, "picture": "", "mask": "", "sketch": "", "extended": False}
+        return self.control_map(value, Layers.of(_parsed(given["layers"]) or empty, Path(get_upload_folder())))
+
+    def filled(self, fields: dict[str, Any]) -> tuple[Any, ...]:
+        """Values for every widget from a request's fields, with what is missing at its default."""
+        known = {field.name: field.default for field in dataclasses.fields(GenerationRequest)}
+        if fields.get("model") not in self._studio.library.names:
+            fields = {name: value for name, value in fields.items() if name != "model"}
+        told: dict[str, Any] = known | fields
+        values = {name: told[name] for name in PLAIN}
+        values |= {"schedule": gr.Dropdown(choices=schedules_of(told["sampler"]), value=told["schedule"])}
+        values |= {"batch_size": told["batch_size"] if "branch" in fields else 1, "batch_count": 1, "loops": 1}
+        values |= {name: told[name] for name in ("variation_seed", "variation_strength", "seed")}
+        values |= {"seed_mode": LOCKED} | self._canvas(told)
+        return tuple(values.get(name, gr.skip()) for name in self._names)
+
+    def _canvas(self, told: dict[str, Any]) -> dict[str, Any]:
+        values: dict[str, Any] = {"strength": told["strength"], "resize_mode": told["resize_mode"]}
+        if (inpaint := told["inpaint"]) is not None:
+            area = ONLY_MASKED if inpaint.only_masked else WHOLE
+            values |= {"blur": inpaint.blur, "content": inpaint.content, "area": area}
+            values |= {"padding": inpaint.padding, "soft": inpaint.soft}
+        for number, unit in enumerate(told["control"][:UNITS]):
+            if self._studio.inputs.has(unit.image) and unit.model in self._studio.library.controls:
+                path = str(self._studio.inputs.path(unit.image))
+                values |= {f"{number}.{name}": getattr(unit, name) for name in ("model", "weight", "start", "end")}
+                values |= {f"{number}.mode": unit.mode, f"{number}.resize_mode": unit.resize_mode}
+                values |= {f"{number}.source": OWN, f"{number}.own": gr.Image(path, visible=True)}
+                values |= {f"{number}.preprocessor": "None"}
+        return values
+
+    def sent(self, fields: dict[str, Any]) -> tuple[Any, Any]:
+        """The start picture and the mask of a request's fields, for the canvas; None where there are none."""
+        inpaint, inputs = fields.get("inpaint"), self._studio.inputs
+        names = (fields.get("image", ""), inpaint.mask if inpaint else "")
+        return tuple(str(inputs.path(name)) if name and inputs.has(name) else None for name in names)  # type: ignore[return-value]
+
+
+def _inpaint(given: dict[str, Any], mask: str, extended: bool) -> Inpaint:
+    # What lies beyond the old edges of an extended picture is nothing to start from.
+    content = "fill" if extended and given["content"] == "original" else given["content"]
+    only_masked = given["area"] == ONLY_MASKED
+    return Inpaint(
+        mask=mask,
+        blur=given["blur"],
+        content=content,
+        only_masked=only_masked,
+        padding=given["padding"] if only_masked else Inpaint(mask="").padding,
+        soft=given["soft"],
+    )
+
+
+def _count(value: Any) -> int:
+    return min(max(int(value or 1), 1), MOST_RUNS)
+
+
+def _parsed(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return None
