@@ -34,7 +34,8 @@ THEME_SCRIPT = """
 }
 """
 QUEUE_SIZE = 256
-UPLOAD_LIMIT = "20mb"
+UPLOAD_LIMIT = "80mb"
+"""A canvas of 24 megapixels as PNG, even of noise."""
 DAY_S = 86_400
 
 
@@ -56,7 +57,7 @@ def build(studio: Studio) -> gr.Blocks:
                 with gr.Column(elem_id="right", min_width=0):
                     inspector.build()
                     panel = branching.build()
-            with gr.Tab("Canvas", elem_classes="sw-page", render_children=True):
+            with gr.Tab("Canvas", elem_classes="sw-page"):
                 canvas.build()
             with gr.Tab("How it works", elem_classes="sw-page"):
                 explained = how.build()
