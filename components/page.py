@@ -35,7 +35,8 @@ THEME_SCRIPT = """
 }
 """
 QUEUE_SIZE = 256
-UPLOAD_LIMIT = "100mb"
+UPLOAD_LIMIT = "80mb"
+"""A canvas of 24 megapixels as PNG, even of noise."""
 DAY_S = 86_400
 
 

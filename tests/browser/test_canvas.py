@@ -24,6 +24,7 @@ from components.theme import theme, variables
 WAIT_MS = 60_000
 PANE = {"width": 720, "height": 760}
 UPLOAD_LIMIT = "100mb"
+FOCUS = "window.dispatchEvent(new Event('focus'))"
 HEARD = "document.addEventListener('stepwise:canvas', (event) => (window.heard ??= []).push(event.detail.reason))"
 
 
@@ -528,3 +529,14 @@ def test_a_pen_presses_and_the_palm_beside_it_does_not(drawn: Canvas) -> None:
     assert mask[350:].max() == 0
     assert 2 < (mask[:, 110] > 127).sum() < 30
     assert 50 < (mask[:, 380] > 127).sum() <= 82
+
+
+def test_two_tabs_go_on_with_the_same_drawing(drawn: Canvas, harness: str) -> None:
+    other = Canvas(drawn.page.context.new_page(), harness)
+    drawn.brush("mask", 40)
+    drawn.stroke((100, 100), (200, 100))
+    drawn.page.evaluate("window.dispatchEvent(new Event('blur'))")
+    other.page.wait_for_function(f"{FOCUS} && window.heard.includes('restore')")
+    other.press("i", "invert")
+    assert other.pixels()[100, 150] == 0
+    assert other.pixels()[300, 300] == 255

@@ -10,10 +10,21 @@ const failed = (error) => say(error.message || String(error));
 
 // ---- changes
 
-async function change(next, reason) {
-  abandon();
-  const before = size();
+// Changes take turns, since some wait for a picture to be decoded: `step` makes the document that
+// follows from the one before, or null if there is none.
+let turn = Promise.resolve();
+function change(step, reason) {
+  const made = turn.then(() => makeChange(step, reason));
+  turn = made.catch(() => {});
+  return made;
+}
+
+async function makeChange(step, reason) {
+  await restored;
+  const next = step(now.document), before = size();
+  if (!next) return;
   if (!isPrepared(next.operations)) await prepare(next.operations);
+  abandon();
   now.document = next;
   if (size().width !== before.width || size().height !== before.height) now.view = null;
   showTools();
@@ -22,28 +33,29 @@ async function change(next, reason) {
   tell("stepwise:canvas", { reason });
 }
 
-const apply = (operation, reason) => change(added(now.document, operation), reason).catch(failed);
+const add = (operation, reason) => change((document) => added(document, operation), reason);
+const apply = (operation, reason) => add(operation, reason).catch(failed);
+const undo = (document) => (canUndo(document) ? withoutLast(document) : null);
+const redo = (document) => (canRedo(document) ? withUndone(document) : null);
 
 function command(name) {
-  if (!ready) return undefined;
-  const { layer } = now, steps = { undo: [canUndo, withoutLast], redo: [canRedo, withUndone] }[name];
-  if (steps) {
-    if (steps[0](now.document)) change(steps[1](now.document), name).catch(failed);
-  } else if (name === "invert") apply({ kind: "invert", layer: "mask" }, name);
-  else apply({ kind: name, layer, colour: now.colour }, name);
-  return undefined;
+  const { layer, colour } = now;
+  if (name === "undo") change(undo, name).catch(failed);
+  else if (name === "redo") change(redo, name).catch(failed);
+  else if (name === "invert") apply({ kind: "invert", layer: "mask" }, name);
+  else apply({ kind: name, layer, colour }, name);
 }
 
 function blank(width, height) {
   if (!allowedSize(width, height)) throw new Error(`A side is ${LEAST_SIDE} to ${MOST_SIDE} px, and all at most ${MOST_PIXELS / 1e6} megapixels.`);
-  return change(added(now.document, { kind: "new", width, height }), "new");
+  return add({ kind: "new", width, height }, "new");
 }
 
 function extend({ left = 0, top = 0, right = 0, bottom = 0 }) {
-  const { width, height } = size();
-  if (!left && !top && !right && !bottom) throw new Error("Choose a side to extend.");
-  if (!allowedSize(width + left + right, height + top + bottom)) throw new Error("That would be larger than a canvas may be.");
-  return change(added(now.document, { kind: "extend", left, top, right, bottom }), "extend");
+  const sides = [left, top, right, bottom], { width, height } = size();
+  if (!sides.every((side) => Number.isInteger(side) && side >= 0) || !sides.some(Boolean)) throw new Error("Choose the sides to extend, and by how many px.");
+  if (!allowedSize(width + left + right, height + top + bottom)) throw new Error("That would be larger than a canvas may be: extend by less.");
+  return add({ kind: "extend", left, top, right, bottom }, "extend");
 }
 
 // Bring a picture: `operation` says what becomes of it once its name and size are known.
@@ -55,29 +67,30 @@ async function bring(source, operation, reason) {
     const found = await remember(picture, blob);
     fresh.set(picture, blob);
     await keepPicture(picture, blob).catch(notKept);
-    await change(added(now.document, operation(picture, found)), reason);
+    await change((document) => added(document, operation(picture, found, sizeOf(document.operations))), reason);
     say(found.scaled ? `Scaled down to ${found.width} × ${found.height} px, the largest a canvas may be.` : "");
   } finally {
     openings.delete(picture);
   }
 }
 
-const open = (source) => bring(source, (picture, { width, height }) => {
-  const before = size();
-  return { kind: "image", picture, width, height, keeps: before.width === width && before.height === height };
-}, "open");
+const open = (source) => bring(source, (picture, { width, height }, before) => (
+  { kind: "image", picture, width, height, keeps: before.width === width && before.height === height }), "open");
 const loadMask = (source) => bring(source, (picture) => ({ kind: "load", layer: "mask", picture }), "mask");
 
 // ---- keeping
 
 const SETTINGS = ["layer", "tool", "brushes", "colour", "opacity", "hidden", "view"];
 
+let stamp = 0; // when the document was last kept, by this tab or by the one it was taken over from
+
 async function keep() {
   clearTimeout(keeping);
   keeping = null;
+  stamp = Date.now();
   const { operations, undone } = now.document, settings = Object.fromEntries(SETTINGS.map((name) => [name, now[name]]));
   try {
-    await keepDocument({ operations, undone, settings });
+    await keepDocument({ operations, undone, settings, stamp });
     const named = [...operations, ...undone, ...now.document.operations, ...now.document.undone].map((each) => each.picture);
     await forgetPictures(new Set([...named, ...openings]));
   } catch (error) {
@@ -93,25 +106,40 @@ function keepSoon() {
 
 const notKept = () => say("This browser does not let the canvas be kept: it lasts until the page is closed.");
 
+// Take over what this or another tab of the browser has kept last.
+async function restore() {
+  const record = await keptDocument();
+  if (!record || record.stamp <= stamp || keeping) return false;
+  await prepare(record.operations);
+  const { operations, undone, settings } = record;
+  Object.assign(now, settings, { document: { operations, undone } });
+  stamp = record.stamp;
+  if (draft) rasters[draft.layer].render(operations, inkFor(draft.layer));
+  showTools();
+  redraw();
+  tell("stepwise:canvas", { reason: "restore" });
+  return true;
+}
+
 const restored = (async () => {
+  let found = false;
   try {
-    const record = await keptDocument();
-    if (record) {
-      await prepare(record.operations);
-      Object.assign(now, record.settings, { document: { operations: record.operations, undone: record.undone } });
-    }
+    found = await restore();
   } catch (error) {
     if (error instanceof DOMException) notKept(error); else failed(error);
   }
   ready = true;
-  showTools();
   resize();
-  redraw();
+  if (found) return;
+  showTools();
   tell("stepwise:canvas", { reason: "restore" });
 })();
 
-document.addEventListener("visibilitychange", () => { if (document.hidden && keeping) keep(); });
-window.addEventListener("pagehide", () => { if (keeping) keep(); });
+const flush = () => { if (keeping) keep(); };
+document.addEventListener("visibilitychange", () => { if (document.hidden) flush(); });
+window.addEventListener("pagehide", flush);
+window.addEventListener("blur", flush);
+window.addEventListener("focus", () => { if (ready) restore().catch(notKept); });
 
 // ---- for the rest of the page
 

@@ -63,6 +63,7 @@ function resize() {
   const dots = window.devicePixelRatio || 1;
   sheet.width = Math.round(box.width * dots);
   sheet.height = Math.round(box.height * dots);
+  if (now.view && !isInSight(now.view, size(), box)) now.view = null;
   if (box.width) draw();
   showZoom();
 }

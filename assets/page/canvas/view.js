@@ -18,6 +18,9 @@ const moved = (view, x, y) => ({ ...view, x: view.x + x, y: view.y + y });
 const toDocument = (view, x, y) => [(x - view.x) / view.zoom, (y - view.y) / view.zoom];
 const toScreen = (view, x, y) => [view.x + x * view.zoom, view.y + y * view.zoom];
 
+// Whether any of the document is on the screen.
+const isInSight = ({ zoom, x, y }, size, box) => x < box.width && y < box.height && x + size.width * zoom > 0 && y + size.height * zoom > 0;
+
 // The view after two fingers went from one pair of points to another.
 function pinched(view, before, after) {
   const middle = ([a, b]) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2], apart = ([a, b]) => Math.hypot(a[0] - b[0], a[1] - b[1]) || 1;
