@@ -98,6 +98,6 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
         css=variables(),
         css_paths=[stage.ASSETS / "page.css", stage.ASSETS / "canvas.css"],
         js=THEME_SCRIPT,
-        head=SCRIPT,
+        head=f"{SCRIPT}<style>{(stage.ASSETS / 'narrow.css').read_text(encoding='utf-8')}</style>",
         **options,
     )

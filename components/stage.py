@@ -23,7 +23,7 @@ from studio.run import Run
 ASSETS = Path(__file__).parent.parent / "assets" / "page"
 DEVELOPED_AT_ONCE = 4
 IDLE: dict[str, Any] = {"run": "", "state": "idle", "message": "", "steps": [], "total": 0, "kept": 0}
-IDLE |= {"forward": [], "session": ""}
+IDLE |= {"forward": [], "session": "", "led": []}
 ENDED = {Finished: "finished", Failed: "failed", Cancelled: "stopped", Paused: "paused"}
 
 
@@ -72,6 +72,7 @@ class View:
             "total": max(run.evaluations, len(steps)),
             "kept": run.kept,
             "left": 0,
+            "led": _led(run.request, max(run.evaluations, len(steps))),
             **(view._change(end) if end is not None else {}),
         }
         view.begin(run)
@@ -121,7 +122,8 @@ class View:
                 return {"message": f"{ahead} before it in the queue" if ahead else "its turn is next"}
             case Started():
                 self._words = _words(self._request, event.evaluations)
-                return {"state": "painting", "message": "", "total": event.evaluations, "kept": event.kept}
+                led = _led(self._request, event.evaluations)
+                return {"state": "painting", "message": "", "total": event.evaluations, "kept": event.kept, "led": led}
             case Step():
                 return {
                     "steps": [*self.value["steps"], self.entry(event.index, event.sigma, event.preview)],
@@ -145,6 +147,12 @@ def _said(end: Event) -> str:
         case Cancelled(steps_done=done):
             return f"stopped after {done} steps"
     return ""
+
+
+def _led(request: GenerationRequest, evaluations: int) -> list[dict[str, Any]]:
+    """From which recorded step to which each ControlNet acts."""
+    acting = [(unit.model, unit.acts(evaluations)) for unit in request.control if unit.weight]
+    return [{"name": name, "from": steps.start, "to": steps.stop} for name, steps in acting if steps]
 
 
 def _words(request: GenerationRequest, evaluations: int = 0) -> tuple[str, ...]:

@@ -85,13 +85,13 @@ function fill() {
   while (strip.children.length < total) {
     const item = document.createElement("li");
     item.setAttribute("role", "option");
-    item.append(document.createElement("img"), document.createElement("span"), document.createElement("b"));
+    item.append(...["img", "span", "b", "em"].map((name) => document.createElement(name)));
     item.firstChild.alt = "";
     item.dataset.index = strip.children.length;
     strip.append(item);
   }
   steps().forEach((step, index) => {
-    const item = strip.children[index], [thumb, label, words] = item.children;
+    const item = strip.children[index], [thumb, label, words, led] = item.children;
     if (item.done === step.src && item.of === run) return;
     item.done = step.src;
     item.of = run;
@@ -102,9 +102,12 @@ function fill() {
     label.textContent = sigma(step.sigma);
     const changed = step.words && index && step.words !== steps()[index - 1].words;
     words.textContent = changed ? "words" : "";
-    item.title = step.words || "";
+    const leads = (view().led || []).map((one) => (index - first() >= one.from && index - first() < one.to ? one.name : ""));
+    led.replaceChildren(...leads.map((one) => Object.assign(document.createElement("i"), { hidden: !one })));
+    const names = leads.filter(Boolean).join(", ");
+    item.title = [step.words, names && `led by ${names}`].filter(Boolean).join("; ");
     const name = index < first() ? `Noising ${index + 1}` : `Step ${index - first() + 1}`;
-    item.setAttribute("aria-label", `${name}, sigma ${step.sigma}${step.words ? `, words: ${step.words}` : ""}`);
+    item.setAttribute("aria-label", `${name}, sigma ${step.sigma}${step.words ? `, words: ${step.words}` : ""}${names ? `, led by ${names}` : ""}`);
   });
 }
 

@@ -1,10 +1,11 @@
 // The canvas beside the stage: opened and put away, what of it Paint uses, and painting live.
 const LIVE_MS = 200, OPENED = "stepwise-canvas";
 let soon = null, ended = 0, seen = "";
-const opened = () => document.body.classList.contains("sw-drawing");
+const boards = () => document.querySelector("#boards"); // holds the canvas and the stage
+const isBeside = () => "canvas" in (boards()?.dataset || {});
 
 function showCanvas(on) {
-  document.body.classList.toggle("sw-drawing", on);
+  if (on) boards().dataset.canvas = ""; else delete boards().dataset.canvas;
   localStorage.setItem(OPENED, on ? "open" : "");
   for (const button of document.querySelectorAll(".sw-draw")) button.setAttribute("aria-pressed", on);
   const tabs = document.querySelectorAll('#side button[role="tab"]');
@@ -18,7 +19,7 @@ function showCanvas(on) {
 }
 
 async function drawn() {
-  return opened() && !window.stepwise.canvas.isEmpty() ? JSON.stringify(await layers()) : "";
+  return isBeside() && !window.stepwise.canvas.isEmpty() ? JSON.stringify(await layers()) : "";
 }
 
 async function onCanvas(picture, mask) {
@@ -31,7 +32,7 @@ async function onCanvas(picture, mask) {
 // Repaint when the pen rests; what is being painted is given up by the server.
 document.addEventListener("stepwise:canvas", ({ detail }) => {
   clearTimeout(soon);
-  if (detail.reason === "restore" || !find("live").checked || !opened()) return;
+  if (detail.reason === "restore" || !find("live").checked || !isBeside()) return;
   ended = performance.now();
   soon = setTimeout(() => document.querySelector("#live")?.click(), LIVE_MS);
 });
@@ -47,11 +48,11 @@ find("live").addEventListener("change", (event) => {
   if (event.target.checked) tell("stepwise:canvas", { reason: "live" });
 });
 
-document.addEventListener("click", (event) => { if (event.target.closest(".sw-draw")) showCanvas(!opened()); });
+document.addEventListener("click", (event) => { if (event.target.closest(".sw-draw")) showCanvas(!isBeside()); });
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input:not([type=range]), textarea, select, [contenteditable]");
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "d" || event.key === "D") showCanvas(!opened());
+  if (event.key === "d" || event.key === "D") showCanvas(!isBeside());
 });
 
 Object.assign(window.stepwise, { drawn, onCanvas, showCanvas });
