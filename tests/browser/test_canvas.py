@@ -224,6 +224,7 @@ def test_undo_and_redo_are_exact_over_all_layers(drawn: Canvas) -> None:
         drawn.brush(("mask", "colour", "sketch")[at % 3], 20, hardness=60)
         drawn.stroke((40 + 40 * at, 60), (60, 460))
         views.append(seen(drawn))
+    assert len(set(views)) == len(views)
     drawn.press("i", "invert")
     for view in reversed(views):
         drawn.press("Control+z", "undo")
@@ -293,7 +294,8 @@ def test_extending_twice_shifts_the_picture_and_masks_what_is_new(drawn: Canvas)
 BRING = """
 ([content, kind]) => {
   const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0)), data = new DataTransfer();
-  data.items.add(new File([bytes], "made.png", { type: "image/png" }));
+  if (kind === "drag") data.setData("text/uri-list", `data:image/png;base64,${content}`);
+  else data.items.add(new File([bytes], "made.png", { type: "image/png" }));
   const event = kind === "paste"
     ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true })
     : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
@@ -302,8 +304,8 @@ BRING = """
 """
 
 
-@pytest.mark.parametrize("kind", ["paste", "drop"])
-def test_a_picture_is_pasted_or_dropped_and_can_be_undone(drawn: Canvas, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["paste", "drop", "drag"])
+def test_a_picture_is_pasted_dropped_or_dragged_from_the_page_and_can_be_undone(drawn: Canvas, kind: str) -> None:
     drawn.brush("mask", 30)
     drawn.stroke((100, 100), (120, 100))
     drawn.page.locator(".sw-sheet").focus()
@@ -405,6 +407,14 @@ def test_keys_belong_to_a_field_that_is_typed_in(drawn: Canvas) -> None:
     drawn.page.keyboard.press("Control+z")
     expect(drawn.page.locator('[data-tool="brush"]')).to_have_attribute("aria-pressed", "true")
     assert drawn.pixels()[100, 150] == 255
+
+
+def test_keys_of_the_canvas_are_not_the_pages_as_well(drawn: Canvas) -> None:
+    drawn.page.evaluate("document.addEventListener('keydown', (event) => (window.keys ??= []).push(event.key))")
+    drawn.page.locator(".sw-sheet").focus()
+    for key in ("b", "ArrowLeft", "p", " "):
+        drawn.page.keyboard.press(key)
+    assert drawn.page.evaluate("window.keys") == ["p"]
 
 
 def test_zoomed_and_moved_a_stroke_lands_where_the_pointer_is(drawn: Canvas) -> None:

@@ -57,10 +57,11 @@ function pressed(event) {
 }
 
 const act = (name) => command(name) ?? true;
-const isOurs = (event) => !event.target.closest(FIELDS) && (over || section.contains(document.activeElement));
+const isInUse = () => section.isConnected && box.width > 0 && (over || section.contains(document.activeElement));
+const isOurs = (event) => isInUse() && !event.target.closest(FIELDS);
 
 window.addEventListener("keydown", (event) => {
-  if (!isOurs(event) || !section.isConnected || !pressed(event)) return;
+  if (!isOurs(event) || !pressed(event)) return;
   event.preventDefault();
   event.stopPropagation();
 }, true);

@@ -103,22 +103,28 @@ for (const panel of element.querySelectorAll(".sw-panel")) {
 
 // ---- pictures from outside
 
-const firstPicture = (items) => [...(items || [])].find((file) => file.type.startsWith("image/"));
+const fileIn = (data) => [...((data && data.files) || [])].find((file) => file.type.startsWith("image/"));
 
-function take(file, event) {
-  if (!file) return;
+// The address of a picture that was dragged from this page.
+function pictureIn(data) {
+  const [url] = data.getData("text/uri-list").split("\n");
+  return url.startsWith("data:image/") || url.startsWith(`${window.location.origin}/`) ? url : null;
+}
+
+function take(source, event) {
+  if (!source) return;
   event.preventDefault();
   event.stopPropagation();
-  open(file).catch(failed);
+  open(source).catch(failed);
 }
 
 find("file").addEventListener("change", ({ target }) => { if (target.files[0]) open(target.files[0]).catch(failed); target.value = ""; });
 find("mask-file").addEventListener("change", ({ target }) => { if (target.files[0]) loadMask(target.files[0]).catch(failed); target.value = ""; });
 section.addEventListener("dragover", (event) => { event.preventDefault(); board.classList.add("sw-over"); });
 section.addEventListener("dragleave", () => board.classList.remove("sw-over"));
-section.addEventListener("drop", (event) => { board.classList.remove("sw-over"); take(firstPicture(event.dataTransfer.files), event); });
+section.addEventListener("drop", (event) => { board.classList.remove("sw-over"); take(fileIn(event.dataTransfer) || pictureIn(event.dataTransfer), event); });
 document.addEventListener("paste", (event) => {
-  if (isOurs(event) && section.isConnected) take(firstPicture(event.clipboardData && event.clipboardData.files), event);
+  if (isOurs(event)) take(fileIn(event.clipboardData), event);
 }, true);
 
 new ResizeObserver(resize).observe(board);
