@@ -113,17 +113,20 @@ def _unit(number: int, controls: list[str]) -> tuple[Unit, UnitActions]:
         own = gr.Image(
             type="filepath", sources=["upload", "clipboard"], label="Own picture", height=128, visible=False, **QUIET
         )
-        preprocessor = gr.Dropdown(list(PREPROCESSORS), value="None", label="Preprocessor", visible=False)
+        preprocessor = gr.Dropdown(
+            list(PREPROCESSORS), value="None", label="Preprocessor", visible=False, elem_id=f"preprocessor-{number}"
+        )
         note = gr.HTML("", elem_classes="sw-note", padding=False)
         download = gr.Button("Download its weights", size="md", visible=False)
         model = gr.Dropdown(controls, value=controls[0], label="ControlNet", elem_id=f"control-{number}")
         weight = gr.Slider(0, 2, UNIT.weight, step=0.05, label="Weight", elem_id=f"weight-{number}", **QUIET)
-        with gr.Row():
-            start = gr.Slider(0, 1, UNIT.start, step=0.05, label="From", min_width=80, **QUIET)
-            end = gr.Slider(0, 1, UNIT.end, step=0.05, label="To", min_width=80, elem_id=f"end-{number}", **QUIET)
+        start = gr.Slider(0, 1, UNIT.start, step=0.05, label="Starts at", elem_id=f"start-{number}", **QUIET)
+        end = gr.Slider(0, 1, UNIT.end, step=0.05, label="Ends at", elem_id=f"end-{number}", **QUIET)
         mode = gr.Dropdown(list(CONTROL_MODES), value=UNIT.mode, label="Control mode")
         resize_mode = gr.Dropdown(list(RESIZE_MODES), value=UNIT.resize_mode, label="Resize mode")
         show = gr.Button("Show what it follows", size="md", elem_id=f"show-map-{number}")
-        shown = gr.Image(label="Control map", height=176, visible=False, interactive=False, **QUIET)
+        shown = gr.Image(
+            label="Control map", height=176, elem_id=f"map-{number}", visible=False, interactive=False, **QUIET
+        )
     unit = Unit(source, preprocessor, model, own, weight, start, end, mode, resize_mode)
     return unit, UnitActions(show, shown, note, download)

@@ -17,6 +17,7 @@ from components.controls import LOCKED, RANDOM
 from components.drawing import LINES, OFF, ONLY_MASKED, OWN, PICTURE, UNITS, WHOLE
 from studio import GenerationRequest, Run, Studio
 from studio.canvas import preprocess
+from studio.errors import RequestRefused
 from studio.presets import schedules_of
 from studio.request import RANDOM_SEED, ControlUnit, Inpaint
 
@@ -78,6 +79,8 @@ class Form:
             return {}
         layers = Layers.of(_parsed(given["layers"]), Path(get_upload_folder()))
         add, drawn = self._studio.inputs.add_file, {}
+        if layers.mask and not layers.picture:
+            raise RequestRefused("image", "A mask needs the picture that it masks: open one, or paint colours.")
         if layers.picture and given["start_on"]:
             drawn = {"image": add(layers.picture), "strength": given["strength"], "resize_mode": given["resize_mode"]}
             if layers.mask:

@@ -262,6 +262,8 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === " " && !event.target.closest("button, a, summary")) { playing ? rest() : start(); event.preventDefault(); }
 });
 
+document.addEventListener("stepwise:drawn", () => { if (steps().length) trigger("turned"); });
+
 // A file dropped anywhere goes through the upload button of its kind, and so through its checks.
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {

@@ -38,7 +38,7 @@ DROP = """
 """
 
 
-def set_number(page: Page, name: str, value: int) -> None:
+def set_number(page: Page, name: str, value: float) -> None:
     field = page.locator(f"#{name} input[type=number]")
     field.fill(str(value))
     field.press("Tab")

@@ -325,8 +325,7 @@ def test_words_in_force_are_seen_on_the_strip(page: Page, served: Served) -> Non
 def test_a_step_is_used_as_start_and_its_noising_is_seen(page: Page, served: Served) -> None:
     first = paint(page, served)
     page.click(".sw-start")
-    page.locator("#start .label-wrap").click()
-    page.wait_for_selector("#start-picture img")
+    page.wait_for_selector("#boards[data-canvas]")
     page.fill("#prompt textarea", "a dog on a beach")
     page.click("button#paint")
     expect(page.locator(".sw-row")).to_have_count(2)
@@ -353,9 +352,9 @@ def test_a_step_is_used_as_start_and_its_noising_is_seen(page: Page, served: Ser
 def test_a_photograph_is_brought_to_start_from(page: Page, served: Served, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     Image.new("CMYK", (400, 300), (0, 230, 230, 10)).save(photo)
-    page.locator("#start .label-wrap").click()
-    page.set_input_files("#start-picture input[type=file]", photo)
-    page.wait_for_selector("#start-picture img")
+    page.click(".sw-draw")
+    page.set_input_files("#canvas .sw-file", photo)
+    expect(page.locator(".sw-measures")).to_contain_text("400 × 300")
     run = paint_from_picture(page, served)
     red, green, blue = served.studio.inputs.get(run.request.image).getpixel((10, 10))  # type: ignore[misc]
     assert red > 2 * green

@@ -1,6 +1,6 @@
 // The canvas beside the stage: opened and put away, what of it Paint uses, and painting live.
-const LIVE_MS = 200, OPENED = "stepwise-canvas";
-let soon = null, ended = 0, seen = "";
+const LIVE_MS = 200, TOLD_MS = 400, OPENED = "stepwise-canvas";
+let soon = null, telling = null, ended = 0, seen = "";
 const boards = () => document.querySelector("#boards"); // holds the canvas and the stage
 const isBeside = () => "canvas" in (boards()?.dataset || {});
 
@@ -16,6 +16,7 @@ function showCanvas(on) {
     if (width !== side("width") || height !== side("height")) blank(side("width"), side("height")).catch(failed);
   }
   window.dispatchEvent(new Event("resize"));
+  turned();
 }
 
 async function drawn() {
@@ -47,6 +48,13 @@ find("live").addEventListener("change", (event) => {
   find("delay").textContent = "";
   if (event.target.checked) tell("stepwise:canvas", { reason: "live" });
 });
+
+// What a branch would change is told anew when the drawing was changed, opened or put away.
+function turned() {
+  clearTimeout(telling);
+  telling = setTimeout(() => document.dispatchEvent(new Event("stepwise:drawn")), TOLD_MS);
+}
+document.addEventListener("stepwise:canvas", turned);
 
 document.addEventListener("click", (event) => { if (event.target.closest(".sw-draw")) showCanvas(!isBeside()); });
 document.addEventListener("keydown", (event) => {
