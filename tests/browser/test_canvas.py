@@ -460,6 +460,70 @@ def test_unchanged_layers_are_not_sent_again(drawn: Canvas) -> None:
     assert drawn.layers.mask == first.mask
 
 
+def test_asking_for_the_layers_does_not_cut_a_stroke_short(drawn: Canvas) -> None:
+    drawn.page.evaluate("document.addEventListener('stepwise:stroke', ({ detail }) => (window.begun = detail.layer))")
+    drawn.brush("mask", 40)
+    drawn.page.mouse.move(*drawn.on_screen(100, 100))
+    drawn.page.mouse.down()
+    drawn.page.mouse.move(*drawn.on_screen(200, 100), steps=3)
+    assert drawn.page.evaluate("window.begun") == "mask"
+    assert drawn.layers.mask is None
+    drawn.page.mouse.move(*drawn.on_screen(400, 100), steps=3)
+    drawn.page.mouse.up()
+    drawn.wait("stroke")
+    mask = drawn.pixels()
+    assert mask[100, 120] == mask[100, 380] == 255
+
+
+def test_a_stroke_goes_on_when_a_picture_arrives_below_it(drawn: Canvas) -> None:
+    drawn.brush("mask", 40)
+    drawn.page.mouse.move(*drawn.on_screen(100, 100))
+    drawn.page.mouse.down()
+    drawn.page.mouse.move(*drawn.on_screen(200, 100), steps=3)
+    drawn.open(Image.new("RGB", (512, 512), "blue"))
+    drawn.page.mouse.move(*drawn.on_screen(400, 100), steps=3)
+    drawn.page.mouse.up()
+    drawn.wait("stroke")
+    mask = drawn.pixels()
+    assert mask[100, 120] == mask[100, 380] == 255
+    assert (drawn.pixels("picture") == (0, 0, 255)).all()
+
+
+def test_undo_while_drawing_gives_up_only_that_stroke(drawn: Canvas) -> None:
+    drawn.brush("mask", 40)
+    drawn.stroke((100, 430), (200, 430))
+    drawn.page.mouse.move(*drawn.on_screen(100, 100))
+    drawn.page.mouse.down()
+    drawn.page.mouse.move(*drawn.on_screen(200, 100), steps=3)
+    drawn.page.keyboard.press("Control+z")
+    drawn.page.mouse.move(*drawn.on_screen(400, 100), steps=3)
+    drawn.page.mouse.up()
+    mask = drawn.pixels()
+    assert mask[430, 150] == 255
+    assert mask[:200].max() == 0
+
+
+def test_dots_faster_than_the_screen_all_stay_in_sight(drawn: Canvas) -> None:
+    drawn.brush("colour", 40)
+    drawn.stroke((100, 100), (400, 100))
+    one = seen(drawn)
+    tap = """() => {
+      const sheet = document.querySelector(".sw-sheet"), box = sheet.getBoundingClientRect();
+      sheet.setPointerCapture = () => {};
+      const told = { pointerId: 1, pointerType: "mouse", clientX: box.x + 200, clientY: box.y + 300 };
+      for (const kind of ["pointerdown", "pointerup"]) sheet.dispatchEvent(new PointerEvent(kind, told));
+    }"""
+    drawn.page.evaluate(tap)
+    drawn.wait("stroke")
+    both = seen(drawn)
+    assert both != one
+    drawn.page.reload()
+    drawn.wait("restore")
+    assert seen(drawn) == both
+    drawn.press("Control+z", "undo")
+    assert seen(drawn) == one
+
+
 def test_a_browser_that_keeps_nothing_says_so_and_draws(browser: Browser, harness: str) -> None:
     context = browser.new_context(viewport=PANE)
     page = context.new_page()

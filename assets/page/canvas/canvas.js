@@ -21,16 +21,25 @@ function change(step, reason) {
 
 async function makeChange(step, reason) {
   await restored;
-  const next = step(now.document), before = size();
+  const next = step(now.document);
   if (!next) return;
   if (!isPrepared(next.operations)) await prepare(next.operations);
-  abandon();
-  now.document = next;
-  if (size().width !== before.width || size().height !== before.height) now.view = null;
+  put(next);
   showTools();
   redraw();
   keepSoon();
   tell("stepwise:canvas", { reason });
+}
+
+// Put a document in the place of the one that is shown, below a stroke that is being drawn.
+function put(next) {
+  const before = size();
+  now.document = next;
+  if (size().width !== before.width || size().height !== before.height) {
+    abandon();
+    now.view = null;
+  }
+  if (draft) rasters[draft.layer].render(next.operations, inkFor(draft.layer));
 }
 
 const add = (operation, reason) => change((document) => added(document, operation), reason);
@@ -40,7 +49,8 @@ const redo = (document) => (canRedo(document) ? withUndone(document) : null);
 
 function command(name) {
   const { layer, colour } = now;
-  if (name === "undo") change(undo, name).catch(failed);
+  if (name === "undo" && draft) abandon();
+  else if (name === "undo") change(undo, name).catch(failed);
   else if (name === "redo") change(redo, name).catch(failed);
   else if (name === "invert") apply({ kind: "invert", layer: "mask" }, name);
   else apply({ kind: name, layer, colour }, name);
@@ -112,9 +122,9 @@ async function restore() {
   if (!record || record.stamp <= stamp || keeping) return false;
   await prepare(record.operations);
   const { operations, undone, settings } = record;
-  Object.assign(now, settings, { document: { operations, undone } });
+  put({ operations, undone });
+  Object.assign(now, settings);
   stamp = record.stamp;
-  if (draft) rasters[draft.layer].render(operations, inkFor(draft.layer));
   showTools();
   redraw();
   tell("stepwise:canvas", { reason: "restore" });
@@ -176,9 +186,10 @@ async function sent(layer, operations) {
   return path;
 }
 
+// What is drawn so far, without the stroke that is still being drawn.
 async function layers() {
   await restored;
-  end();
+  await turn;
   const { operations } = now.document, { width, height } = sizeOf(operations);
   await prepare(operations);
   const [picture, mask, sketch] = [await sent("picture", operations), await sent("mask", operations), await sent("sketch", operations)];

@@ -32,6 +32,6 @@ function abandon() {
   if (!draft) return;
   const { layer } = draft;
   draft = null;
-  if (rasters[layer].base) rasters[layer].endDraft();
+  rasters[layer].endDraft();
   redraw();
 }
