@@ -329,6 +329,19 @@ def test_a_picture_of_the_same_size_keeps_mask_and_lines(drawn: Canvas) -> None:
     assert (drawn.pixels("picture") == (0, 0, 255)).all()
 
 
+def test_the_browser_keeps_the_last_40_pictures_and_the_mask_through_all(drawn: Canvas) -> None:
+    drawn.open(Image.new("RGB", (32, 32)))
+    drawn.brush("mask", 4)
+    drawn.stroke((8, 8), (24, 8))
+    for at in range(45):
+        drawn.open(Image.new("RGB", (32, 32), (at, 0, 0)))
+    for _ in range(39):
+        drawn.press("Control+z", "undo")
+    expect(drawn.page.locator('[data-command="undo"]')).to_be_disabled()
+    assert drawn.pixels()[8, 16] == 255
+    assert tuple(drawn.pixels("picture")[16, 16]) == (5, 0, 0)
+
+
 def test_a_large_photograph_opens_upright_and_reaches_python_whole(drawn: Canvas, tmp_path: Path) -> None:
     photo = Image.new("RGB", (6000, 4000), "navy")
     photo.paste("red", (0, 0, 3000, 4000))
@@ -379,6 +392,22 @@ def test_what_is_no_picture_is_said_and_changes_nothing(drawn: Canvas, tmp_path:
     expect(drawn.page.locator(".sw-says")).to_contain_text("no picture")
     assert drawn.size == (512, 512)
     assert drawn.page.evaluate("window.stepwise.canvas.isEmpty()")
+    drawn.brush("mask", 40)
+    drawn.stroke((100, 100), (200, 100))
+    expect(drawn.page.locator(".sw-says")).to_have_text("")
+    assert drawn.page.evaluate("window.stepwise.canvas.isEmpty()") is False
+
+
+def test_a_hidden_layer_counts_all_the_same(drawn: Canvas) -> None:
+    empty = seen(drawn)
+    drawn.brush("sketch", 20)
+    drawn.stroke((100, 100), (400, 100))
+    drawn.page.click(".sw-eye")
+    assert seen(drawn) == empty
+    assert drawn.pixels("sketch")[100, 250] == 255
+    drawn.stroke((100, 200), (400, 200))
+    expect(drawn.page.locator(".sw-eye")).to_have_attribute("aria-pressed", "false")
+    assert seen(drawn) != empty
 
 
 def test_drawing_by_keyboard_alone(drawn: Canvas) -> None:

@@ -5,8 +5,13 @@ let ready = false, keeping = null, openings = new Set();
 const uploads = {};
 
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
-const say = (text) => { find("says").textContent = text; };
-const failed = (error) => say(error.message || String(error));
+const failed = (error) => say(error.message || String(error), true);
+
+function say(text, bad = false) {
+  const line = find("says");
+  line.textContent = text;
+  line.classList.toggle("sw-bad", bad);
+}
 
 // ---- changes
 
@@ -25,6 +30,7 @@ async function makeChange(step, reason) {
   if (!next) return;
   if (!isPrepared(next.operations)) await prepare(next.operations);
   put(next);
+  if (find("says").matches(".sw-bad")) say("");
   showTools();
   redraw();
   keepSoon();
