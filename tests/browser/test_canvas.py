@@ -329,6 +329,19 @@ def test_a_picture_of_the_same_size_keeps_mask_and_lines(drawn: Canvas) -> None:
     assert (drawn.pixels("picture") == (0, 0, 255)).all()
 
 
+def test_the_browser_keeps_the_last_40_pictures_and_the_mask_through_all(drawn: Canvas) -> None:
+    drawn.open(Image.new("RGB", (32, 32)))
+    drawn.brush("mask", 4)
+    drawn.stroke((8, 8), (24, 8))
+    for at in range(45):
+        drawn.open(Image.new("RGB", (32, 32), (at, 0, 0)))
+    for _ in range(39):
+        drawn.press("Control+z", "undo")
+    expect(drawn.page.locator('[data-command="undo"]')).to_be_disabled()
+    assert drawn.pixels()[8, 16] == 255
+    assert tuple(drawn.pixels("picture")[16, 16]) == (5, 0, 0)
+
+
 def test_a_large_photograph_opens_upright_and_reaches_python_whole(drawn: Canvas, tmp_path: Path) -> None:
     photo = Image.new("RGB", (6000, 4000), "navy")
     photo.paste("red", (0, 0, 3000, 4000))
@@ -379,6 +392,22 @@ def test_what_is_no_picture_is_said_and_changes_nothing(drawn: Canvas, tmp_path:
     expect(drawn.page.locator(".sw-says")).to_contain_text("no picture")
     assert drawn.size == (512, 512)
     assert drawn.page.evaluate("window.stepwise.canvas.isEmpty()")
+    drawn.brush("mask", 40)
+    drawn.stroke((100, 100), (200, 100))
+    expect(drawn.page.locator(".sw-says")).to_have_text("")
+    assert drawn.page.evaluate("window.stepwise.canvas.isEmpty()") is False
+
+
+def test_a_hidden_layer_counts_all_the_same(drawn: Canvas) -> None:
+    empty = seen(drawn)
+    drawn.brush("sketch", 20)
+    drawn.stroke((100, 100), (400, 100))
+    drawn.page.click(".sw-eye")
+    assert seen(drawn) == empty
+    assert drawn.pixels("sketch")[100, 250] == 255
+    drawn.stroke((100, 200), (400, 200))
+    expect(drawn.page.locator(".sw-eye")).to_have_attribute("aria-pressed", "false")
+    assert seen(drawn) != empty
 
 
 def test_drawing_by_keyboard_alone(drawn: Canvas) -> None:
@@ -458,6 +487,70 @@ def test_unchanged_layers_are_not_sent_again(drawn: Canvas) -> None:
     assert second.mask != first.mask
     drawn.press("Control+z", "undo")
     assert drawn.layers.mask == first.mask
+
+
+def test_asking_for_the_layers_does_not_cut_a_stroke_short(drawn: Canvas) -> None:
+    drawn.page.evaluate("document.addEventListener('stepwise:stroke', ({ detail }) => (window.begun = detail.layer))")
+    drawn.brush("mask", 40)
+    drawn.page.mouse.move(*drawn.on_screen(100, 100))
+    drawn.page.mouse.down()
+    drawn.page.mouse.move(*drawn.on_screen(200, 100), steps=3)
+    assert drawn.page.evaluate("window.begun") == "mask"
+    assert drawn.layers.mask is None
+    drawn.page.mouse.move(*drawn.on_screen(400, 100), steps=3)
+    drawn.page.mouse.up()
+    drawn.wait("stroke")
+    mask = drawn.pixels()
+    assert mask[100, 120] == mask[100, 380] == 255
+
+
+def test_a_stroke_goes_on_when_a_picture_arrives_below_it(drawn: Canvas) -> None:
+    drawn.brush("mask", 40)
+    drawn.page.mouse.move(*drawn.on_screen(100, 100))
+    drawn.page.mouse.down()
+    drawn.page.mouse.move(*drawn.on_screen(200, 100), steps=3)
+    drawn.open(Image.new("RGB", (512, 512), "blue"))
+    drawn.page.mouse.move(*drawn.on_screen(400, 100), steps=3)
+    drawn.page.mouse.up()
+    drawn.wait("stroke")
+    mask = drawn.pixels()
+    assert mask[100, 120] == mask[100, 380] == 255
+    assert (drawn.pixels("picture") == (0, 0, 255)).all()
+
+
+def test_undo_while_drawing_gives_up_only_that_stroke(drawn: Canvas) -> None:
+    drawn.brush("mask", 40)
+    drawn.stroke((100, 430), (200, 430))
+    drawn.page.mouse.move(*drawn.on_screen(100, 100))
+    drawn.page.mouse.down()
+    drawn.page.mouse.move(*drawn.on_screen(200, 100), steps=3)
+    drawn.page.keyboard.press("Control+z")
+    drawn.page.mouse.move(*drawn.on_screen(400, 100), steps=3)
+    drawn.page.mouse.up()
+    mask = drawn.pixels()
+    assert mask[430, 150] == 255
+    assert mask[:200].max() == 0
+
+
+def test_dots_faster_than_the_screen_all_stay_in_sight(drawn: Canvas) -> None:
+    drawn.brush("colour", 40)
+    drawn.stroke((100, 100), (400, 100))
+    one = seen(drawn)
+    tap = """() => {
+      const sheet = document.querySelector(".sw-sheet"), box = sheet.getBoundingClientRect();
+      sheet.setPointerCapture = () => {};
+      const told = { pointerId: 1, pointerType: "mouse", clientX: box.x + 200, clientY: box.y + 300 };
+      for (const kind of ["pointerdown", "pointerup"]) sheet.dispatchEvent(new PointerEvent(kind, told));
+    }"""
+    drawn.page.evaluate(tap)
+    drawn.wait("stroke")
+    both = seen(drawn)
+    assert both != one
+    drawn.page.reload()
+    drawn.wait("restore")
+    assert seen(drawn) == both
+    drawn.press("Control+z", "undo")
+    assert seen(drawn) == one
 
 
 def test_a_browser_that_keeps_nothing_says_so_and_draws(browser: Browser, harness: str) -> None:

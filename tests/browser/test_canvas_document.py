@@ -20,6 +20,7 @@ layers = st.sampled_from(["mask", "colour", "sketch"])
 drawings = st.fixed_dictionaries({"kind": st.sampled_from(["stroke", "fill", "clear"]), "layer": layers})
 sizes = {"width": st.integers(16, 600), "height": st.integers(16, 600)}
 images = st.fixed_dictionaries({"kind": st.just("image"), "picture": st.just("p"), "keeps": st.just(False)} | sizes)
+replacements = st.fixed_dictionaries({"kind": st.just("image"), "picture": st.just("p"), "keeps": st.just(True)})
 operations = st.lists(extensions | drawings | images, max_size=12)
 Operation = dict[str, Any]
 
@@ -96,6 +97,33 @@ def test_redo_takes_back_undo_and_drawing_forgets_it(pure: Page, made: list[Oper
     drawn = ask(pure, "added(a, b)", document, {"kind": "invert", "layer": "mask"})
     assert drawn["undone"] == []
     assert drawn["operations"][:-1] == document["operations"]
+
+
+@ANY
+@given(made=st.lists(extensions | drawings | images | replacements, max_size=16), most=st.integers(1, 3))
+def test_forgetting_old_pictures_changes_nothing_that_is_seen(pure: Page, made: list[Operation], most: int) -> None:
+    whole = begun(fitting(made))
+    before, after = (f"['picture', ...LAYERS].map((layer) => placed({name}, layer))" for name in ("a", "settled(a, b)"))
+    plain = "((found) => JSON.stringify(found, (name, value) => (name === 'settled' ? undefined : value)))"
+    pure.evaluate("window.LAYERS = ['mask', 'colour', 'sketch']")
+    assert ask(pure, f"{plain}({before}) === {plain}({after})", whole, most)
+    assert ask(pure, "sizeOf(settled(a, b))", whole, most) == ask(pure, "sizeOf(a)", whole)
+    left = [each for each in ask(pure, "settled(a, b)", whole, most) if each["kind"] == "image"]
+    if not any(each["kind"] == "extend" for each in whole):
+        assert len(left) <= most
+
+
+def fitting(made: list[Operation]) -> list[Operation]:
+    """Pictures that keep mask and lines get the size the document has, as they do on the page."""
+    width, height, found = 64, 48, []
+    for each in made:
+        fits = each | ({"width": width, "height": height} if each.get("keeps") else {})
+        if each["kind"] == "image":
+            width, height = fits["width"], fits["height"]
+        elif each["kind"] == "extend":
+            width, height = width + each["left"] + each["right"], height + each["top"] + each["bottom"]
+        found.append(fits)
+    return found
 
 
 @ANY

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from studio import Run
 from studio.gallery.pictures import LOCAL
 from studio.models.library import EMBEDDED_CONTROL
-from tests.browser.conftest import Served
+from tests.browser.conftest import WAIT_MS, Served
 from tests.browser.test_canvas import Canvas
 from tests.browser.test_page import finished, set_number
 from tests.browser.test_timeline import branched, newest, paint
@@ -218,6 +218,7 @@ def test_results_become_starts(page: Page, served: Served) -> None:
 
 def test_drawing_with_a_finger_on_a_phone(browser: Browser, served: Served, page: Page, tmp_path: Path) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context.set_default_timeout(WAIT_MS)
     phone = Canvas(context.new_page(), served.url)
     phone.page.wait_for_selector("#footer b")
     phone.page.tap(".sw-draw")

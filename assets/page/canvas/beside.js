@@ -37,7 +37,7 @@ document.addEventListener("stepwise:canvas", ({ detail }) => {
   ended = performance.now();
   soon = setTimeout(() => document.querySelector("#live")?.click(), LIVE_MS);
 });
-document.addEventListener("stepwise:stroke", () => clearTimeout(soon));
+document.addEventListener("stepwise:stroke", () => { clearTimeout(soon); clearTimeout(telling); });
 document.addEventListener("stepwise:look", ({ detail }) => {
   if (!ended || detail.state !== "finished" || detail.run === seen) return;
   seen = detail.run;

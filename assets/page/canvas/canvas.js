@@ -5,8 +5,13 @@ let ready = false, keeping = null, openings = new Set();
 const uploads = {};
 
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
-const say = (text) => { find("says").textContent = text; };
-const failed = (error) => say(error.message || String(error));
+const failed = (error) => say(error.message || String(error), true);
+
+function say(text, bad = false) {
+  const line = find("says");
+  line.textContent = text;
+  line.classList.toggle("sw-bad", bad);
+}
 
 // ---- changes
 
@@ -21,16 +26,26 @@ function change(step, reason) {
 
 async function makeChange(step, reason) {
   await restored;
-  const next = step(now.document), before = size();
+  const next = step(now.document);
   if (!next) return;
   if (!isPrepared(next.operations)) await prepare(next.operations);
-  abandon();
-  now.document = next;
-  if (size().width !== before.width || size().height !== before.height) now.view = null;
+  put(next);
+  if (find("says").matches(".sw-bad")) say("");
   showTools();
   redraw();
   keepSoon();
   tell("stepwise:canvas", { reason });
+}
+
+// Put a document in the place of the one that is shown, below a stroke that is being drawn.
+function put(next) {
+  const before = size();
+  now.document = next;
+  if (size().width !== before.width || size().height !== before.height) {
+    abandon();
+    now.view = null;
+  }
+  if (draft) rasters[draft.layer].render(next.operations, inkFor(draft.layer));
 }
 
 const add = (operation, reason) => change((document) => added(document, operation), reason);
@@ -40,7 +55,8 @@ const redo = (document) => (canRedo(document) ? withUndone(document) : null);
 
 function command(name) {
   const { layer, colour } = now;
-  if (name === "undo") change(undo, name).catch(failed);
+  if (name === "undo" && draft) abandon();
+  else if (name === "undo") change(undo, name).catch(failed);
   else if (name === "redo") change(redo, name).catch(failed);
   else if (name === "invert") apply({ kind: "invert", layer: "mask" }, name);
   else apply({ kind: name, layer, colour }, name);
@@ -56,6 +72,12 @@ function extend({ left = 0, top = 0, right = 0, bottom = 0 }) {
   if (!sides.every((side) => Number.isInteger(side) && side >= 0) || !sides.some(Boolean)) throw new Error("Choose the sides to extend, and by how many px.");
   if (!allowedSize(width + left + right, height + top + bottom)) throw new Error("That would be larger than a canvas may be: extend by less.");
   return add({ kind: "extend", left, top, right, bottom }, "extend");
+}
+
+// Whether the picture has parts that were never painted.
+function isExtended(operations) {
+  const since = operations.findLastIndex((each) => each.kind === "image" || each.kind === "new");
+  return operations.slice(since + 1).some((each) => each.kind === "extend");
 }
 
 // Bring a picture: `operation` says what becomes of it once its name and size are known.
@@ -112,9 +134,9 @@ async function restore() {
   if (!record || record.stamp <= stamp || keeping) return false;
   await prepare(record.operations);
   const { operations, undone, settings } = record;
-  Object.assign(now, settings, { document: { operations, undone } });
+  put({ operations, undone });
+  Object.assign(now, settings);
   stamp = record.stamp;
-  if (draft) rasters[draft.layer].render(operations, inkFor(draft.layer));
   showTools();
   redraw();
   tell("stepwise:canvas", { reason: "restore" });
@@ -176,14 +198,14 @@ async function sent(layer, operations) {
   return path;
 }
 
+// What is drawn so far, without the stroke that is still being drawn.
 async function layers() {
   await restored;
-  end();
+  await turn;
   const { operations } = now.document, { width, height } = sizeOf(operations);
   await prepare(operations);
   const [picture, mask, sketch] = [await sent("picture", operations), await sent("mask", operations), await sent("sketch", operations)];
-  const since = operations.findLastIndex((each) => each.kind === "image" || each.kind === "new");
-  const extended = operations.slice(since + 1).some((each) => each.kind === "extend");
+  const extended = isExtended(operations);
   return { width, height, picture, mask, sketch, extended };
 }
 

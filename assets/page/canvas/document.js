@@ -11,11 +11,11 @@
 //   {kind: "load", layer, picture}                     a picture's luminance or alpha as the mask
 //
 // Coordinates are px of the document as it was when the operation was made.
-const LEAST_SIDE = 16, MOST_SIDE = 8192, MOST_PIXELS = 24_000_000, OVERLAP = 8;
+const LEAST_SIDE = 16, MOST_SIDE = 8192, MOST_PIXELS = 24_000_000, OVERLAP = 8, MOST_PICTURES = 40;
 
 const blankDocument = (width, height) => ({ operations: [{ kind: "new", width, height }], undone: [] });
-const added = ({ operations }, operation) => ({ operations: [...operations, operation], undone: [] });
-const canUndo = ({ operations }) => operations.length > 1;
+const added = ({ operations }, operation) => ({ operations: settled([...operations, operation]), undone: [] });
+const canUndo = ({ operations }) => operations.length > 1 && !operations.at(-1).settled;
 const canRedo = ({ undone }) => undone.length > 0;
 const withoutLast = ({ operations, undone }) => ({ operations: operations.slice(0, -1), undone: [...undone, operations.at(-1)] });
 const withUndone = ({ operations, undone }) => ({ operations: [...operations, undone.at(-1)], undone: undone.slice(0, -1) });
@@ -71,6 +71,19 @@ function placed(operations, layer) {
     }
   }
   return found;
+}
+
+// Without the pictures before the last `most`, so that the browser's disk does not fill up. What is
+// still seen of mask and lines from before stays, and undo ends there. Drawings that were extended
+// since they began stay as they are.
+function settled(operations, most = MOST_PICTURES) {
+  const first = operations.filter((each) => each.kind === "image").at(-most), at = operations.indexOf(first);
+  if (at <= 0 || operations.filter((each) => each.kind === "image").length <= most) return operations;
+  const before = operations.slice(0, at), seen = first.keeps ? ["mask", "sketch"].flatMap((layer) => placed(before, layer)) : [];
+  const kept = before.filter((each) => seen.some(({ operation }) => operation === each)), since = before.slice(before.indexOf(kept[0]));
+  if (kept.length && since.some((each) => each.kind === "extend")) return operations;
+  const start = [{ kind: "new", ...sizeOf(before) }, ...kept, first].map((each) => ({ ...each, settled: true }));
+  return [...start, ...operations.slice(at + 1)];
 }
 
 // The part of an extended document that is painted anew: its frame, with an overlap into the old

@@ -13,6 +13,7 @@ function begin(x, y, width, erase) {
 }
 
 function goOn(x, y, width) {
+  if (!draft) return; // ended from elsewhere, by Paint say
   const { points } = draft, apart = Math.hypot(x - points.at(-3), y - points.at(-2));
   if (apart * view().zoom < SPACING) return;
   points.push(x, y, draft.kind === "lasso" ? 1 : width);
@@ -32,6 +33,6 @@ function abandon() {
   if (!draft) return;
   const { layer } = draft;
   draft = null;
-  if (rasters[layer].base) rasters[layer].endDraft();
+  rasters[layer].endDraft();
   redraw();
 }

@@ -53,7 +53,7 @@ function move(event) {
     const [x, y] = at(event);
     look(moved(view(), x - panning.from[0], y - panning.from[1]));
     panning.from = [x, y];
-  } else if (drawing === event.pointerId) {
+  } else if (drawing === event.pointerId && draft) {
     const all = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const each of all.length ? all : [event]) goOn(...toDocument(view(), ...at(each)), widthOf(each));
   }

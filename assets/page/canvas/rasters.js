@@ -1,7 +1,7 @@
 // Layers as pixels: drawn anew from the operations, kept up to date one operation at a time, with
 // checkpoints on the way so that undo is exact and quick. What is shown is drawn at no more than
 // MOST_SHOWN pixels; what is sent is drawn once at the document's own size.
-const MOST_SHOWN = 4_000_000, CHECKPOINT_EVERY = 8, CHECKPOINT_BYTES = 64_000_000;
+const MOST_SHOWN = 4_000_000, CHECKPOINT_EVERY = 8, CHECKPOINT_BYTES = 32_000_000;
 
 function sheetOf(width, height, options) {
   const made = document.createElement("canvas");
@@ -10,6 +10,8 @@ function sheetOf(width, height, options) {
   return [made, made.getContext("2d", options)];
 }
 
+// Whether two placed operations are the same one at the same place.
+const agree = (one, other) => one.operation === other.operation && one.x === other.x && one.y === other.y;
 const shownScale = ({ width, height }) => Math.min(1, Math.sqrt(MOST_SHOWN / (width * height)));
 
 class Raster {
@@ -29,7 +31,7 @@ class Raster {
       [this.canvas, this.context] = sheetOf(size.width * scale, size.height * scale);
       Object.assign(this, { frame, size, scale, ink, base: null, drawn: { last: null }, checkpoints: [] });
     }
-    if (this.base) this.endDraft();
+    this.endDraft();
     const list = placed(operations, this.layer), from = this.rewind(list);
     this.context.setTransform(this.canvas.width / size.width, 0, 0, this.canvas.height / size.height, 0, 0);
     list.slice(from).forEach((each, at) => {
@@ -42,7 +44,7 @@ class Raster {
 
   // Go back to the newest pixels that agree with the list; how many of its operations they hold.
   rewind(list) {
-    const holds = ({ last }) => (last ? 1 + list.findIndex((each) => each.operation === last.operation && each.x === last.x && each.y === last.y) : 0);
+    const holds = ({ last }) => (last ? 1 + list.findIndex((each) => agree(each, last)) : 0);
     const now = holds(this.drawn);
     if (now && now === list.length) return now;
     const best = this.checkpoints.reduce((found, each) => (holds(each) > holds(found) ? each : found), { last: null });
@@ -65,7 +67,9 @@ class Raster {
   }
 
   checkpoint() {
-    this.checkpoints.push({ last: this.drawn.last, canvas: this.copy() });
+    const { last } = this.drawn;
+    if (this.checkpoints.some((each) => agree(each.last, last))) return;
+    this.checkpoints.push({ last, canvas: this.copy() });
     const bytes = 4 * this.canvas.width * this.canvas.height;
     while (this.checkpoints.length > Math.max(2, CHECKPOINT_BYTES / bytes)) this.checkpoints.shift();
   }
@@ -87,6 +91,7 @@ class Raster {
   }
 
   endDraft() {
+    if (!this.base) return;
     this.copyFrom(this.base);
     this.base = null;
   }

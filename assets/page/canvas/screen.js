@@ -86,6 +86,7 @@ function showOutline(x, y) {
   outline.hidden = !outline.at;
   if (!outline.at) return;
   const across = Math.max(6, now.tool === "lasso" ? 6 : brush().size * view().zoom);
+  outline.classList.toggle("sw-cross", Boolean(crosshair));
   outline.style.width = outline.style.height = `${across}px`;
   outline.style.transform = `translate(${x - across / 2}px, ${y - across / 2}px)`;
 }

@@ -25,17 +25,17 @@ async function keepDocument(record) {
   const change = opened.transaction("documents", "readwrite");
   change.objectStore("documents").put(record, "canvas");
   change.commit();
-  return settled(change);
+  return completed(change);
 }
 
 // Let go of the pictures that are not named.
 async function forgetPictures(named) {
   const change = (await connected()).transaction("pictures", "readwrite"), pictures = change.objectStore("pictures");
   for (const name of await answered(pictures.getAllKeys())) if (!named.has(name)) pictures.delete(name);
-  return settled(change);
+  return completed(change);
 }
 
-const settled = (change) => new Promise((resolve, reject) => {
+const completed = (change) => new Promise((resolve, reject) => {
   change.oncomplete = resolve;
   change.onabort = change.onerror = () => reject(change.error);
 });

@@ -80,9 +80,11 @@ section.addEventListener("input", ({ target }) => {
   else if (target === find("colour")) now.colour = target.value;
   else return;
   showTools();
+  if (target === find("size")) showOutline(box.width / 2, box.height / 2);
   redraw();
   keepSoon();
 });
+find("size").addEventListener("change", () => showOutline());
 
 for (const panel of element.querySelectorAll(".sw-panel")) {
   panel.addEventListener("submit", (event) => {
