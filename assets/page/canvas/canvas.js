@@ -97,7 +97,7 @@ async function bring(source, operation, reason) {
 }
 
 const open = (source) => bring(source, (picture, { width, height }, before) => (
-  { kind: "image", picture, width, height, keeps: before.width === width && before.height === height }), "open");
+  { kind: "image", picture, width, height, keeps: before.width === width && before.height === height && !isExtended(now.document.operations) }), "open");
 const loadMask = (source) => bring(source, (picture) => ({ kind: "load", layer: "mask", picture }), "mask");
 
 // ---- keeping
