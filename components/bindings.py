@@ -52,7 +52,7 @@ class Bindings:
         """Submit what the controls say, and show it as it goes."""
         owner = self._visitors.owner(request)
         try:
-            asked, count, locked = self._requests(values)
+            asked, count, locked = self._requests(values, owner)
             for one in asked.batches(count):
                 run = self._studio.submit(one, owner, LEASE_S)
                 yield from self._follow(run, request, locked)
@@ -243,12 +243,11 @@ class Bindings:
 
     def reuse(self, request: gr.Request) -> tuple[Any, Any]:
         """Seed of the newest picture, locked."""
-        newest = pictures.recent(self._studio.settings.outputs, self._visitors.owner(request), 1)
+        newest = self._studio.collection.history.page(self._visitors.owner(request), count=1)
         if not newest:
             gr.Info("There is no picture yet whose seed could be used.")
             return SKIP, SKIP
-        found = infotext.to_fields(infotext.parse(pictures.read_infotext(newest[0])))
-        return LOCKED, found.get("seed", SKIP)
+        return LOCKED, newest[0].seed
 
     def fill(self, path: str) -> tuple[Any, ...]:
         """The controls from a picture's infotext."""
@@ -276,12 +275,12 @@ class Bindings:
         return self._viewers.shown(str(request.session_hash))
 
     def _recent(self, owner: str) -> list[str]:
-        return recent.newest(self._studio.settings.outputs, owner)
+        return recent.newest(self._studio.collection, owner)
 
     def _tree(self, run: Run) -> dict[str, Any]:
         return tree.value(self._studio, run.owner, run)
 
-    def _requests(self, values: tuple[Any, ...]) -> tuple[GenerationRequest, int, bool]:
+    def _requests(self, values: tuple[Any, ...], owner: str) -> tuple[GenerationRequest, int, bool]:
         """Request, batch count and whether the seed is locked, of the controls' values."""
         given = _given(values)
         locked = given.pop("seed_mode") != RANDOM
@@ -290,7 +289,7 @@ class Bindings:
             given["seed"] = RANDOM_SEED
         image, strength = given.pop("image"), given.pop("strength")
         if image:  # the strength of nothing is no setting
-            given |= {"image": self._studio.inputs.add_file(Path(image)), "strength": strength}
+            given |= {"image": self._studio.collection.bring(Path(image), owner), "strength": strength}
         return GenerationRequest(**given), min(max(count, 1), 16), locked
 
     def _failed(self, request: gr.Request, error: StudioError) -> Shown:

@@ -57,9 +57,18 @@ class Inputs:
         except Exception as error:  # Pillow raises many kinds for broken files; all mean: not readable
             raise UnreadablePicture(f"This file is no picture that can be read ({', '.join(KINDS)}).") from error
 
+    def names(self) -> set[str]:
+        """Of all pictures that are here."""
+        return {path.stem for path in self._folder.glob("*.png") if self.has(path.stem)}
+
     def has(self, name: str) -> bool:
         """Whether the picture of that name is here."""
         return bool(re.fullmatch("[0-9a-f]{64}", name)) and self._path(name).is_file()
+
+    def forget(self, name: str) -> None:
+        """Delete the picture of that name, if it is here."""
+        if self.has(name):
+            self._path(name).unlink(missing_ok=True)
 
     def restore(self, name: str, png: bytes) -> None:
         """Keep a picture that came with a saved run.
