@@ -19,8 +19,9 @@ from studio.gallery.quota import Quota
 
 def row(number: int, *, owner: str = LOCAL, made: float | None = None, **request: Any) -> Kept:
     """The row of the ``number``-th picture, made that many seconds after 1970."""
+    asked: dict[str, Any] = {"prompt": f"picture {number}", "seed": number} | request
     return Kept.of(
-        GenerationRequest(**({"prompt": f"picture {number}", "seed": number} | request)),
+        GenerationRequest(**asked),
         number,
         made=float(number) if made is None else made,
         run=f"{number:032x}",

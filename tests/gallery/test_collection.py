@@ -6,11 +6,13 @@ import os
 import time
 import xml.etree.ElementTree as ElementTree
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from studio import GenerationRequest
 from studio.errors import QuotaReached, StudioError
 from studio.gallery import archive, collection, provenance
 from studio.gallery.collection import Collection
@@ -69,7 +71,7 @@ def test_after_thirty_days_it_is_gone_for_good(tmp_path: Path) -> None:
 def test_a_thumbnail_is_small_and_made_once(tmp_path: Path) -> None:
     with opened(tmp_path) as kept:
         big = Image.new("RGB", (640, 320), "teal")
-        path, _ = kept.keep(big, collection.GenerationRequest(), 1, run="r", owner="local", model_hash="")
+        path, _ = kept.keep(big, GenerationRequest(), 1, run="r", owner="local", model_hash="")
         (row,) = kept.history.page("local")
         made = kept.thumbnail(row)
         path.unlink()
@@ -182,7 +184,7 @@ def test_a_row_that_points_elsewhere_opens_nothing(tmp_path: Path, path: str) ->
     with opened(tmp_path / "outputs") as kept:
         found = keep(kept)
         with pytest.raises(StudioError, match="not in the folder"):
-            kept.file(collection.Kept(**{**vars(found), "path": path}))
+            kept.file(replace(found, path=path))
 
 
 def test_a_link_among_the_pictures_is_not_followed(tmp_path: Path) -> None:
