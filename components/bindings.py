@@ -128,6 +128,7 @@ class Bindings:
         """After a run, while the tab still shows it: real decodes for its strip."""
         run = self._shown(request)
         if run is None or not run.ended or not len(run.recording):
+            yield SKIP  # a generator that yields nothing would empty the stage
             return
         view = stage.View.of(run, self._visitors.admit(request))
         for value in view.developed(run, DEVELOP_S):
@@ -205,7 +206,7 @@ class Bindings:
         run = self._shown(request)
         if run is None:
             raise gr.Error("There is no run to take settings from yet.", print_exception=False)
-        return self._filled(dataclasses.asdict(run.request))
+        return self.filled(dataclasses.asdict(run.request))
 
     def differences(self, request: gr.Request, *values: Any) -> str:
         """What a branch would change, in a few words."""
@@ -257,9 +258,10 @@ class Bindings:
             raise gr.Error(str(error), print_exception=False) from None
         if not text:
             raise gr.Error("This picture carries no settings.", print_exception=False)
-        return self._filled(infotext.to_fields(infotext.parse(text)))
+        return self.filled(infotext.to_fields(infotext.parse(text)))
 
-    def _filled(self, fields: dict[str, Any]) -> tuple[Any, ...]:
+    def filled(self, fields: dict[str, Any]) -> tuple[Any, ...]:
+        """The controls with the values of a request's fields; those that are not given as at first."""
         known = {field.name: field.default for field in dataclasses.fields(GenerationRequest)}
         if fields.get("model") not in self._studio.library.names:
             fields.pop("model", None)

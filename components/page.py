@@ -6,12 +6,12 @@ from typing import Any
 
 import gradio as gr
 
-from components import branching, card, controls, footer, how, inspector, recent, stage, tree
+from components import branching, card, controls, footer, gallery, how, inspector, recent, stage, tree
 from components.bindings import Bindings
 from components.looking import Looking
 from components.theme import theme, variables
 from components.visitors import SCRIPT, Visitors
-from components.wiring import Parts, bind, bind_how
+from components.wiring import Parts, bind, bind_gallery, bind_how
 from studio import Studio
 
 HEADER = """
@@ -41,7 +41,8 @@ DAY_S = 86_400
 def build(studio: Studio) -> gr.Blocks:
     """The page over a studio."""
     visitors = Visitors(studio.settings.public)
-    functions = Looking(studio, visitors).functions()
+    browsing = gallery.Gallery(studio, visitors)
+    functions = Looking(studio, visitors).functions() + browsing.functions()
     with gr.Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
         gr.HTML(HEADER, js_on_load=HEADER_SCRIPT, padding=False)
         with gr.Tabs(elem_id="tabs"):
@@ -56,6 +57,8 @@ def build(studio: Studio) -> gr.Blocks:
                 with gr.Column(elem_id="right", min_width=0):
                     inspector.build()
                     panel = branching.build()
+            with gr.Tab("Gallery", elem_classes="sw-page sw-wide"):
+                kept = gallery.build()
             with gr.Tab("How it works", elem_classes="sw-page"):
                 explained = how.build()
             with gr.Tab("Model", elem_classes="sw-page"):
@@ -65,6 +68,7 @@ def build(studio: Studio) -> gr.Blocks:
         made = Bindings(studio, visitors)
         bind(made, widgets, actions, panel, parts, page)
         bind_how(made, widgets, explained)
+        bind_gallery(made, browsing, widgets, kept, download)
     return page
 
 
@@ -87,7 +91,7 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
         enable_monitoring=False,
         theme=theme(),
         css=variables(),
-        css_paths=[stage.ASSETS / "page.css"],
+        css_paths=[stage.ASSETS / "page.css", stage.ASSETS / "gallery.css"],
         js=THEME_SCRIPT,
         head=SCRIPT,
         **options,

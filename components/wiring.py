@@ -11,6 +11,7 @@ from components import footer
 from components.bindings import Bindings
 from components.branching import Branching
 from components.controls import Actions, Controls
+from components.gallery import Gallery
 from components.how import How
 from components.suggestions import on_unknown, surprise
 from studio import advice
@@ -111,6 +112,17 @@ def bind_how(made: Bindings, controls: Controls, part: How) -> None:
         event(made.noised, [part.picture, part.timestep], part.shown, trigger_mode="always_last", **PRIVATE)
     filled = [controls.image, controls.strength]
     part.back.click(made.bring_back, [part.picture, part.timestep], filled, **QUICK).then(None, js=PAINT)
+
+
+def bind_gallery(made: Bindings, browsing: Gallery, controls: Controls, gallery: Any, download: Any) -> None:
+    """Tie what the gallery sends to the controls, or has downloaded."""
+
+    def take(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
+        return made.filled(browsing.settings_of(request, event))
+
+    gallery.take(take, outputs=controls.inputs(), **QUICK)
+    gallery.start_from(browsing.start_from, outputs=controls.image, **QUICK)
+    gallery.zip(browsing.zip, outputs=download, **PRIVATE).then(None, js=CLICK_DOWNLOAD)
 
 
 def _advise(made: Bindings, controls: Controls, actions: Actions) -> None:
