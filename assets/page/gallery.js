@@ -177,7 +177,8 @@ async function undo() {
   undone.firstElementChild.textContent = "";
   thrown = [];
   await begin();
-  if (back.ids && back.ids.length) focus(back.ids[0]);
+  const id = back.ids && back.ids[0];
+  if (id && viewer.open) show(id); else if (id) focus(id);
 }
 
 function toggle(id) {
@@ -206,7 +207,10 @@ async function show(id) {
   const picture = known(id);
   if (!picture) return;
   current = id;
-  if (!viewer.open) viewer.showModal();
+  if (!viewer.open) {
+    viewer.append(undone); // what is outside of an open dialog cannot be reached
+    viewer.showModal();
+  }
   const index = pictures.indexOf(picture), image = viewer.querySelector("img");
   find("before").disabled = index === 0;
   find("after").disabled = index === pictures.length - 1 && !more;
@@ -278,7 +282,7 @@ viewer.addEventListener("keydown", (event) => {
   else if (event.key === "f" || event.key === "F") find("star").click();
   else if (event.key === "Delete") throwAway([current]);
 });
-viewer.addEventListener("close", () => { const id = current; current = null; viewer.querySelector("img").removeAttribute("src"); focus(id); });
+viewer.addEventListener("close", () => { const id = current; current = null; section.append(undone); viewer.querySelector("img").removeAttribute("src"); focus(id); });
 viewer.addEventListener("click", (event) => { if (event.target === viewer) viewer.close(); });
 find("before").addEventListener("click", () => turn(-1));
 find("after").addEventListener("click", () => turn(1));

@@ -103,6 +103,8 @@ def to_fields(found: dict[str, str]) -> dict[str, Any]:
     if sampler in SAMPLERS:
         fields["sampler"] = sampler
         fields["schedule"] = schedule if schedule in schedules_of(sampler) else AUTOMATIC
+        if fields.get("steps", 0) > SAMPLERS[sampler].most_steps:
+            del fields["steps"]
     if "Model" in found:
         fields["model"] = found["Model"].encode(errors="replace").decode()[:LONGEST_NAME]
     return fields

@@ -15,6 +15,8 @@ from studio.gallery import infotext
 LOCAL = "local"
 """The owner who sits at this machine."""
 MOST_PIXELS = 64_000_000
+# Gradio opens what is uploaded before we see it. Pillow raises for twice as many as this, whoever opens it.
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
 XMP = "XML:com.adobe.xmp"
 """The PNG text chunk an XMP packet stands in (XMP specification, part 3)."""
 TOO_LARGE = f"This picture is too large: at most {MOST_PIXELS // 1_000_000} megapixels."
@@ -74,7 +76,7 @@ def read_header(path: Path) -> tuple[str, tuple[int, int]]:
             if picture.width * picture.height > MOST_PIXELS:
                 raise UnreadablePicture(TOO_LARGE)
             text = picture.info.get(infotext.CHUNK, "")
-            return text if isinstance(text, str) else "", picture.size
+            return text[: infotext.LONGEST] if isinstance(text, str) else "", picture.size
     except UnreadablePicture:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own limit, while opening
