@@ -199,6 +199,8 @@ function send(event, id) {
   viewer.close();
   trigger(event, { id });
   document.querySelector('#tabs button[role="tab"]').click();
+  const start = document.querySelector("#start .label-wrap");
+  if (event === "start_from" && start && !start.classList.contains("open")) start.click();
 }
 
 // ---- one picture, large

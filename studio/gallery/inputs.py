@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
+import threading
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -14,6 +15,7 @@ from studio.errors import UnreadablePicture
 from studio.gallery.pictures import MOST_PIXELS, TOO_LARGE
 
 KINDS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+LONGEST_SIDE = 4096
 GROUND = (255, 255, 255)
 """What shows through transparent places."""
 
@@ -23,6 +25,7 @@ class Inputs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._large = threading.Lock()  # one at a time: a picture may take 200 MB while it is read
 
     def add(self, picture: Image.Image) -> str:
         """Keep a picture (RGB, upright, without transparency) and return its name.
@@ -40,7 +43,8 @@ class Inputs:
         return digest
 
     def add_file(self, path: Path) -> str:
-        """Keep the picture in a file somebody offers; of an animated one, the first frame.
+        """Keep the picture in a file somebody offers; of an animated one, the first frame. A larger
+        one than any request can use is made smaller.
 
         Raises:
             UnreadablePicture: if it is none we can read, or too large.
@@ -50,8 +54,9 @@ class Inputs:
             with Image.open(path, formats=KINDS) as picture:
                 if picture.width * picture.height > MOST_PIXELS:
                     raise UnreadablePicture(TOO_LARGE)
-                picture.load()
-                return self.add(picture)
+                with self._large:
+                    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+                    return self.add(picture)
         except (UnreadablePicture, Image.DecompressionBombError):
             raise UnreadablePicture(TOO_LARGE) from None
         except Exception as error:  # Pillow raises many kinds for broken files; all mean: not readable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import warnings
 from pathlib import Path
 
 from PIL import Image, PngImagePlugin
@@ -17,6 +18,8 @@ LOCAL = "local"
 MOST_PIXELS = 64_000_000
 # Gradio opens what is uploaded before we see it. Pillow raises for twice as many as this, whoever opens it.
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # between the two: a large photograph, and welcome
+PngImagePlugin.MAX_TEXT_MEMORY = 8 * 2**20  # all texts of a PNG together, unpacked
 XMP = "XML:com.adobe.xmp"
 """The PNG text chunk an XMP packet stands in (XMP specification, part 3)."""
 TOO_LARGE = f"This picture is too large: at most {MOST_PIXELS // 1_000_000} megapixels."

@@ -6,7 +6,9 @@ import re
 import time
 import zipfile
 from pathlib import Path
+from urllib.parse import quote
 
+import httpx
 import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
@@ -154,7 +156,36 @@ def test_its_settings_fill_the_controls(gallery: Page, filled: list[str]) -> Non
 def test_another_picture_starts_from_it(gallery: Page, filled: list[str]) -> None:
     gallery.get_by_role("button", name=filled[0]).click()
     gallery.get_by_role("button", name="Start from this").click()
-    expect(gallery.locator("#start-picture img")).to_have_count(1)
+    expect(gallery.locator("#start-picture img")).to_be_visible()
+
+
+def test_thrown_away_while_it_is_large_it_can_be_brought_back_there(gallery: Page, filled: list[str]) -> None:
+    gallery.get_by_role("button", name=filled[1]).click()
+    viewer = gallery.get_by_role("dialog")
+    viewer.get_by_role("button", name="Throw away").click()
+    expect(viewer).to_contain_text(filled[2])
+    viewer.get_by_role("button", name="Undo").click()
+    expect(viewer).to_contain_text(filled[1])
+
+
+def test_what_lies_on_the_disk_is_not_served(served: Served, filled: list[str]) -> None:
+    collection = served.studio.collection
+    (kept,) = collection.history.page(LOCAL, count=1)
+    collection.thumbnail(kept)
+    inside = [path for path in served.outputs.rglob("*") if path.is_file()]
+    assert {"history.sqlite", f"{kept.id}.jpg"} <= {path.name for path in inside}
+    for path in [*inside, Path("app.py").resolve(), Path("/etc/passwd")]:
+        for name in (
+            str(path),
+            quote(str(path), safe=""),
+            f"..{path}",
+            f"/./{path}",
+            f"{path}\0.png",
+            str(path).upper(),
+        ):
+            for route in ("file=", "file/", "stream/", "custom_component/"):
+                status = httpx.get(f"{served.url}gradio_api/{route}{quote(name)}").status_code
+                assert status in (400, 401, 403, 404, 405, 422), (status, route, name)
 
 
 def test_what_is_in_a_prompt_is_text(page: Page, filled: list[str], served: Served) -> None:

@@ -48,7 +48,8 @@ def test_nobody_opens_a_picture_beyond_the_limit_by_accident(tmp_path: Path) -> 
 
 def test_of_endless_frames_one_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "endless.gif").write_bytes(gif(50_000))
-    inputs, seen = Inputs(tmp_path / "inputs"), []
+    seen: list[int] = []
+    inputs = Inputs(tmp_path / "inputs")
     monkeypatch.setattr("PIL.GifImagePlugin.GifImageFile._seek", _counted(seen))
     assert inputs.get(inputs.add_file(tmp_path / "endless.gif")).size == (16, 16)
     assert len(seen) <= 1
@@ -64,6 +65,14 @@ def _counted(seen: list[int]) -> object:
         real(self, frame, update_image)
 
     return seek
+
+
+def test_a_picture_larger_than_any_request_is_made_smaller(tmp_path: Path) -> None:
+    Image.new("L", (6_000, 300), 200).save(tmp_path / "wide.png")
+    inputs = Inputs(tmp_path / "inputs")
+    kept = inputs.get(inputs.add_file(tmp_path / "wide.png"))
+    assert kept.size == (4096, 205)
+    assert kept.getpixel((9, 9)) == (200, 200, 200)
 
 
 def test_a_text_is_read_up_to_a_length(tmp_path: Path) -> None:
