@@ -170,12 +170,16 @@ async function throwAway(ids) {
   if (!viewer.open && next) focus(next.id);
 }
 
-async function undo() {
-  if (!thrown.length) return;
-  const back = await ask("undo", { ids: thrown });
+function dismiss() {
   undone.classList.remove("sw-there");
   undone.firstElementChild.textContent = "";
   thrown = [];
+}
+
+async function undo() {
+  if (!thrown.length) return;
+  const back = await ask("undo", { ids: thrown });
+  dismiss();
   await begin();
   const id = back.ids && back.ids[0];
   if (id && viewer.open) show(id); else if (id) focus(id);
@@ -261,6 +265,7 @@ find("all").addEventListener("click", () => { pictures.forEach((each) => { chose
 find("zip").addEventListener("click", () => trigger("zip", { ids: [...chosen] }));
 find("throw-many").addEventListener("click", () => throwAway([...chosen]));
 find("undo").addEventListener("click", undo);
+find("dismiss").addEventListener("click", dismiss);
 grid.addEventListener("click", (event) => {
   const made = event.target.closest(".sw-tile"), id = made && Number(made.dataset.id);
   if (!made) return;

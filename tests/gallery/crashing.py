@@ -1,6 +1,6 @@
 """A child that keeps pictures as fast as it can, says so, and is killed; and what must be true then.
 
-``python -m tests.gallery.crashing <outputs> <round>`` is the child.
+``python -m tests.gallery.crashing <outputs> <round> [painting]`` is the child.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from studio import GenerationRequest
+from studio import GenerationRequest, Settings, Studio
 from studio.gallery.collection import TRASH, Collection
 from studio.gallery.inputs import Inputs
 from studio.gallery.reconcile import reconcile
@@ -40,9 +40,19 @@ def child(outputs: Path, number: int) -> None:
                 collection.bring_back(thrown, owner)
 
 
-def kill_one(outputs: Path, number: int, longest_s: float) -> set[str]:
+def painting_child(outputs: Path, number: int) -> None:
+    """The same with the whole studio: paint, and say what was said to be finished."""
+    with Studio(Settings(outputs=outputs, device="cpu")) as studio:
+        print("begun", flush=True)
+        for seed in range(number * 100_000, (number + 1) * 100_000, 2):
+            run = studio.submit(GenerationRequest(prompt="a fox", steps=2, seed=seed, batch_size=2))
+            for path in run.result.paths:
+                print("kept", path.relative_to(outputs).as_posix(), flush=True)
+
+
+def kill_one(outputs: Path, number: int, longest_s: float, *mode: str) -> set[str]:
     """Let a child run, kill it at a random moment, and return what it said it had kept."""
-    command = [sys.executable, "-m", "tests.gallery.crashing", str(outputs), str(number)]
+    command = [sys.executable, "-m", "tests.gallery.crashing", str(outputs), str(number), *mode]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "begun\n"
@@ -84,4 +94,4 @@ def broken(outputs: Path, acknowledged: set[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    child(Path(sys.argv[1]), int(sys.argv[2]))
+    (painting_child if "painting" in sys.argv else child)(Path(sys.argv[1]), int(sys.argv[2]))
