@@ -18,7 +18,7 @@ from PIL import Image
 
 from components import footer, how, recent, stage, tree
 from components.controls import LOCKED
-from components.form import Form
+from components.form import Form, fields_of
 from components.loading import Downloading
 from components.viewers import Viewers
 from components.visitors import Visitors
@@ -54,7 +54,7 @@ class Bindings:
         """Submit what the controls say, and show it as it goes."""
         owner = self._visitors.owner(request)
         try:
-            asked = self._form.asked(values)
+            asked = self._form.asked(values, owner)
             for one in asked.request.batches(asked.count):
                 for _ in range(asked.loops):
                     run = self._studio.submit(one, owner, LEASE_S)
@@ -68,7 +68,7 @@ class Bindings:
 
     def _looped(self, run: Run) -> GenerationRequest:
         """The same once more, from the picture it made, with the next seed."""
-        image = self._studio.inputs.add(run.result.images[0])
+        image = self._studio.collection.bring_picture(run.result.images[0], run.owner)
         seed = (run.request.seed + 1) % (MAX_SEED + 1)
         return dataclasses.replace(run.request, image=image, seed=seed)
 
@@ -79,10 +79,11 @@ class Bindings:
         if before is not None and before.draft:
             before.cancel()
         try:
-            asked = self._form.asked(values).request
+            owner = self._visitors.owner(request)
+            asked = self._form.asked(values, owner).request
             seed = asked.resolved().seed if before is None else before.request.seed
             quick = dataclasses.replace(asked, steps=min(asked.steps, LIVE_STEPS), batch_size=1, seed=seed)
-            run = self._studio.submit(quick, self._visitors.owner(request), LEASE_S, draft=True)
+            run = self._studio.submit(quick, owner, LEASE_S, draft=True)
             if before is not None and before.draft:
                 self._studio.runs.forget(before)
             yield from self._follow(run, request, False)
@@ -162,6 +163,7 @@ class Bindings:
         """After a run, while the tab still shows it: real decodes for its strip."""
         run = self._shown(request)
         if run is None or not run.ended or not len(run.recording):
+            yield SKIP  # a generator that yields nothing would empty the stage
             return
         view = stage.View.of(run, self._visitors.admit(request))
         for value in view.developed(run, DEVELOP_S):
@@ -239,7 +241,10 @@ class Bindings:
         run = self._shown(request)
         if run is None:
             raise gr.Error("There is no run to take settings from yet.", print_exception=False)
-        fields = {field.name: getattr(run.request, field.name) for field in dataclasses.fields(run.request)}
+        return self.filled(fields_of(run.request))
+
+    def filled(self, fields: dict[str, Any]) -> tuple[Any, ...]:
+        """Start picture and mask for the canvas, and every widget, from a request's fields."""
         return self._form.sent(fields) + self._form.filled(fields)
 
     def differences(self, request: gr.Request, *values: Any) -> str:
@@ -278,12 +283,11 @@ class Bindings:
 
     def reuse(self, request: gr.Request) -> tuple[Any, Any]:
         """Seed of the newest picture, locked."""
-        newest = pictures.recent(self._studio.settings.outputs, self._visitors.owner(request), 1)
+        newest = self._studio.collection.history.page(self._visitors.owner(request), count=1)
         if not newest:
             gr.Info("There is no picture yet whose seed could be used.")
             return SKIP, SKIP
-        found = infotext.to_fields(infotext.parse(pictures.read_infotext(newest[0])))
-        return LOCKED, found.get("seed", SKIP)
+        return LOCKED, newest[0].seed
 
     def fill(self, path: str) -> tuple[Any, ...]:
         """The controls from a picture's infotext."""
@@ -293,15 +297,14 @@ class Bindings:
             raise gr.Error(str(error), print_exception=False) from None
         if not text:
             raise gr.Error("This picture carries no settings.", print_exception=False)
-        fields = infotext.to_fields(infotext.parse(text))
-        return self._form.sent(fields) + self._form.filled(fields)
+        return self.filled(infotext.to_fields(infotext.parse(text)))
 
     # The canvas
 
-    def control_shown(self, number: int, *values: Any) -> Any:
+    def control_shown(self, number: int, request: gr.Request, *values: Any) -> Any:
         """What a unit follows, to look at."""
         try:
-            image = self._form.map_of(number, values)
+            image = self._form.map_of(number, values, self._visitors.owner(request))
         except StudioError as error:
             raise gr.Error(str(error), print_exception=False) from None
         if image is None:
@@ -321,7 +324,7 @@ class Bindings:
         return self._viewers.shown(str(request.session_hash))
 
     def _recent(self, owner: str) -> list[str]:
-        return recent.newest(self._studio.settings.outputs, owner)
+        return recent.newest(self._studio.collection, owner)
 
     def _tree(self, run: Run) -> dict[str, Any]:
         return tree.value(self._studio, run.owner, run)

@@ -49,8 +49,8 @@ class Form:
     def __init__(self, studio: Studio, names: tuple[str, ...]) -> None:
         self._studio, self._names = studio, names
 
-    def asked(self, values: tuple[Any, ...]) -> Asked:
-        """What the widgets' values ask for.
+    def asked(self, values: tuple[Any, ...], owner: str) -> Asked:
+        """What the widgets' values ask for; pictures are kept as that owner's.
 
         Raises:
             StudioError: if what was drawn is not there, or cannot be read.
@@ -62,40 +62,42 @@ class Form:
         if given["variation_strength"]:
             varied = {name: given[name] or 0 for name in ("variation_seed", "variation_strength")}
         plain = {name: given[name] for name in PLAIN}
-        request = GenerationRequest(**plain, **varied, **self._drawn(given), seed=seed)
+        request = GenerationRequest(**plain, **varied, **self._drawn(given, owner), seed=seed)
         return Asked(request, _count(given["batch_count"]), _count(given["loops"]), locked)
 
     def changes(self, run: Run, values: tuple[Any, ...]) -> dict[str, Any]:
         """What the widgets' values would change in a branch of a run. Where the canvas is put
         away, mask and control stay as they are."""
-        asked = self.asked(values).request
+        asked = self.asked(values, run.owner).request
         kept = () if values[0] else ("inpaint", "control")
         changed = {name: getattr(asked, name) for name in BRANCHABLE if name not in kept}
         return {name: value for name, value in changed.items() if value != getattr(run.request, name)}
 
-    def _drawn(self, given: dict[str, Any]) -> dict[str, Any]:
+    def _drawn(self, given: dict[str, Any], owner: str) -> dict[str, Any]:
         """What of a request comes from the canvas; nothing where it is put away."""
         if not given["layers"]:
             return {}
         layers = Layers.of(_parsed(given["layers"]), Path(get_upload_folder()))
-        add, drawn = self._studio.inputs.add_file, {}
+        drawn: dict[str, Any] = {}
         if layers.mask and not layers.picture:
             raise RequestRefused("image", "A mask needs the picture that it masks: open one, or paint colours.")
         if layers.picture and given["start_on"]:
-            drawn = {"image": add(layers.picture), "strength": given["strength"], "resize_mode": given["resize_mode"]}
+            bring = self._studio.collection.bring
+            drawn = {name: given[name] for name in ("strength", "resize_mode")}
+            drawn["image"] = bring(layers.picture, owner)
             if layers.mask:
-                drawn["inpaint"] = _inpaint(given, add(layers.mask), layers.extended)
-        units = [self._unit(given, number, layers) for number in range(UNITS)]
+                drawn["inpaint"] = _inpaint(given, bring(layers.mask, owner), layers.extended)
+        units = [self._unit(given, number, layers, owner) for number in range(UNITS)]
         return drawn | {"control": tuple(unit for unit in units if unit is not None)}
 
-    def _unit(self, given: dict[str, Any], number: int, layers: Layers) -> ControlUnit | None:
+    def _unit(self, given: dict[str, Any], number: int, layers: Layers, owner: str) -> ControlUnit | None:
         value = {name.partition(".")[2]: value for name, value in given.items() if name.startswith(f"{number}.")}
-        image = self.control_map(value, layers)
+        image = self.control_map(value, layers, owner)
         if image is None or not value["model"]:
             return None
         return ControlUnit(
             model=value["model"],
-            image=self._studio.inputs.add(image),
+            image=self._studio.collection.bring_picture(image, owner),
             weight=value["weight"],
             start=value["start"],
             end=value["end"],
@@ -103,7 +105,7 @@ class Form:
             resize_mode=value["resize_mode"],
         )
 
-    def control_map(self, unit: dict[str, Any], layers: Layers) -> Image.Image | None:
+    def control_map(self, unit: dict[str, Any], layers: Layers, owner: str) -> Image.Image | None:
         """What a unit follows, as its ControlNet gets it; None if there is nothing.
 
         Raises:
@@ -113,15 +115,15 @@ class Form:
         found = path.get(unit["source"])
         if not found:
             return None
-        picture = self._studio.inputs.get(self._studio.inputs.add_file(found))
+        picture = self._studio.inputs.get(self._studio.collection.bring(found, owner))
         return picture if unit["source"] == LINES else preprocess.control_map(unit["preprocessor"], picture)
 
-    def map_of(self, number: int, values: tuple[Any, ...]) -> Image.Image | None:
+    def map_of(self, number: int, values: tuple[Any, ...], owner: str) -> Image.Image | None:
         """What a unit follows."""
         given = dict(zip(self._names, values, strict=True))
         value = {name.partition(".")[2]: value for name, value in given.items() if name.startswith(f"{number}.")}
         empty = {"width": 16, "height": 16, "picture": "", "mask": "", "sketch": "", "extended": False}
-        return self.control_map(value, Layers.of(_parsed(given["layers"]) or empty, Path(get_upload_folder())))
+        return self.control_map(value, Layers.of(_parsed(given["layers"]) or empty, Path(get_upload_folder())), owner)
 
     def filled(self, fields: dict[str, Any]) -> tuple[Any, ...]:
         """Values for every widget from a request's fields, with what is missing at its default."""
@@ -156,6 +158,11 @@ class Form:
         inpaint, inputs = fields.get("inpaint"), self._studio.inputs
         names = (fields.get("image", ""), inpaint.mask if inpaint else "")
         return tuple(str(inputs.path(name)) if name and inputs.has(name) else None for name in names)  # type: ignore[return-value]
+
+
+def fields_of(request: GenerationRequest) -> dict[str, Any]:
+    """A request's fields, nested values as they are."""
+    return {field.name: getattr(request, field.name) for field in dataclasses.fields(request)}
 
 
 def _inpaint(given: dict[str, Any], mask: str, extended: bool) -> Inpaint:

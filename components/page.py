@@ -6,13 +6,26 @@ from typing import Any
 
 import gradio as gr
 
-from components import branching, canvas, card, controls, drawing, footer, how, inspector, recent, stage, tree
+from components import (
+    branching,
+    canvas,
+    card,
+    controls,
+    drawing,
+    footer,
+    gallery,
+    how,
+    inspector,
+    recent,
+    stage,
+    tree,
+)
 from components.bindings import Bindings
 from components.form import Form
 from components.looking import Looking
 from components.theme import theme, variables
 from components.visitors import SCRIPT, Visitors
-from components.wiring import Parts, bind, bind_how
+from components.wiring import Parts, bind, bind_gallery, bind_how
 from studio import Studio
 
 HEADER = """
@@ -43,7 +56,8 @@ DAY_S = 86_400
 def build(studio: Studio) -> gr.Blocks:
     """The page over a studio."""
     visitors = Visitors(studio.settings.public)
-    functions = Looking(studio, visitors).functions()
+    browsing = gallery.Gallery(studio, visitors)
+    functions = Looking(studio, visitors).functions() + browsing.functions()
     with gr.Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
         gr.HTML(HEADER, js_on_load=HEADER_SCRIPT, padding=False)
         with gr.Tabs(elem_id="tabs"):
@@ -65,6 +79,8 @@ def build(studio: Studio) -> gr.Blocks:
                         drawing_widgets, drawn = drawing.build(studio.library.controls)
                 with left:
                     widgets, actions = controls.build(studio.library.names, drawing_widgets)
+            with gr.Tab("Gallery", elem_classes="sw-page sw-wide"):
+                kept = gallery.build()
             with gr.Tab("How it works", elem_classes="sw-page"):
                 explained = how.build()
             with gr.Tab("Model", elem_classes="sw-page"):
@@ -74,6 +90,7 @@ def build(studio: Studio) -> gr.Blocks:
         made = Bindings(studio, visitors, Form(studio, widgets.names))
         bind(made, widgets, actions, panel, parts, page)
         bind_how(made, widgets, drawn, explained)
+        bind_gallery(made, browsing, widgets, kept, download, drawn)
     return page
 
 
@@ -96,7 +113,7 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
         enable_monitoring=False,
         theme=theme(),
         css=variables(),
-        css_paths=[stage.ASSETS / "page.css", stage.ASSETS / "canvas.css"],
+        css_paths=[stage.ASSETS / f"{name}.css" for name in ("page", "canvas", "gallery")],
         js=THEME_SCRIPT,
         head=f"{SCRIPT}<style>{(stage.ASSETS / 'narrow.css').read_text(encoding='utf-8')}</style>",
         **options,

@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 
-from studio.gallery import pictures
+from studio.gallery.collection import Collection
 
 COUNT = 24
 
@@ -30,13 +30,13 @@ def build() -> Any:
     )
 
 
-def newest(outputs: Path, owner: str) -> list[str]:
+def newest(collection: Collection, owner: str) -> list[str]:
     """An owner's newest pictures, as files that Gradio may serve.
 
     It serves copies in its own folder, which nobody can list: the folder of outputs itself stays
     closed, wherever it is.
     """
-    return [_served(path) for path in pictures.recent(outputs, owner, COUNT)]
+    return [_served(path) for path in collection.recent(owner, COUNT)]
 
 
 _copies: dict[Path, str] = {}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -13,6 +13,7 @@ from components.bindings import Bindings
 from components.branching import Branching
 from components.controls import Actions, Controls
 from components.drawing import OWN, PICTURE, DrawingActions
+from components.gallery import Gallery
 from components.how import How
 from components.suggestions import on_unknown, surprise
 from studio import advice
@@ -122,8 +123,8 @@ def _schedules(sampler: str, schedule: str) -> Any:
 def _draw(made: Bindings, controls: Controls, drawn: DrawingActions) -> None:
     """The panel of the canvas: what is shown of a unit, and what it follows."""
     for number, (unit, actions) in enumerate(zip(controls.drawing.units, drawn.units, strict=True)):
-        show = partial(made.control_shown, number)
-        actions.show.click(show, controls.inputs(), actions.shown, js=DRAWN, **PRIVATE)
+        shows = _shows(made, number)
+        actions.show.click(shows, controls.inputs(), actions.shown, js=DRAWN, **PRIVATE)
         unit.source.change(_follows, unit.source, [unit.own, unit.preprocessor], **QUICK)
         gr.on(
             [unit.preprocessor.change, unit.source.change],
@@ -133,6 +134,15 @@ def _draw(made: Bindings, controls: Controls, drawn: DrawingActions) -> None:
             **QUICK,
         )
         actions.download.click(made.control_weights, unit.preprocessor, [actions.note, actions.download], **PRIVATE)
+
+
+def _shows(made: Bindings, number: int) -> Callable[..., Any]:
+    """What shows the map of a unit; a function of its own, in which Gradio sees that it wants the request."""
+
+    def show(request: gr.Request, *values: Any) -> Any:
+        return made.control_shown(number, request, *values)
+
+    return show
 
 
 def _follows(source: str) -> tuple[Any, Any]:
@@ -153,6 +163,20 @@ def bind_how(made: Bindings, controls: Controls, drawn: DrawingActions, part: Ho
     filled = [drawn.sent_picture, controls.drawing.strength]
     back = part.back.click(made.bring_back, [part.picture, part.timestep], filled, **QUICK)
     back.then(None, filled[:1], js=PAINT)
+
+
+def bind_gallery(
+    made: Bindings, browsing: Gallery, controls: Controls, gallery: Any, download: Any, drawn: DrawingActions
+) -> None:
+    """Tie what the gallery sends to the controls, or has downloaded."""
+
+    def take(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
+        return made.filled(browsing.settings_of(request, event))
+
+    sent = [drawn.sent_picture, drawn.sent_mask]
+    gallery.take(take, outputs=[*sent, *controls.inputs()], **QUICK).then(None, sent, js=ON_CANVAS)
+    gallery.start_from(browsing.start_from, outputs=sent[0], **QUICK).then(None, sent[:1], js=ON_CANVAS)
+    gallery.zip(browsing.zip, outputs=download, **PRIVATE).then(None, js=CLICK_DOWNLOAD)
 
 
 def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingActions) -> None:

@@ -29,7 +29,7 @@ from studio.diffusion.replay import Resume, resume
 from studio.diffusion.seams import ModelCall
 from studio.errors import GenerationFailed, NothingToBranch, OutOfMemory, StudioError
 from studio.events import Cancelled, Failed, Finished, Paused, Produced, Started, Step
-from studio.gallery import infotext, pictures
+from studio.gallery.collection import Collection
 from studio.gallery.inputs import Inputs
 from studio.jobs import Jobs
 from studio.models import device
@@ -72,10 +72,17 @@ class Engine:
     """Serves ``jobs`` until they are closed. Everything but ``forwards`` is its own affair."""
 
     def __init__(
-        self, jobs: Jobs, library: Library, settings: Settings, status: Status, runs: Runs, kept: Inputs
+        self,
+        jobs: Jobs,
+        library: Library,
+        settings: Settings,
+        status: Status,
+        runs: Runs,
+        kept: Inputs,
+        collection: Collection,
     ) -> None:
         self._jobs, self._library, self._settings, self._status = jobs, library, settings, status
-        self._runs, self._inputs = runs, kept
+        self._runs, self._inputs, self._collection = runs, kept, collection
         self._placement = device.choose(settings.device, settings.precision)
         self._models: dict[str, LoadedModel] = {}
         self._controls: dict[str, LoadedControl] = {}
@@ -324,7 +331,7 @@ class Engine:
         active.run.post(dataclasses.replace(step, preview=picture, decoded=decoded))
 
     def _finish(self, active: _Active) -> None:
-        """Decode, write, then say so: pictures are durable before anybody hears of them."""
+        """Decode, write, then say so: pictures and their rows are durable before anybody hears of them."""
         run, model = active.run, active.painting.model
         assert active.painting.latents is not None
         if run.draft:
@@ -337,8 +344,9 @@ class Engine:
                 made = [active.painting.given.start.finished(picture) for picture in made]
             run.thumbnail = preview.jpeg(decoded, preview.THUMBNAIL)
             for index, (picture, seed) in enumerate(zip(made, run.request.seeds, strict=True)):
-                text = infotext.of_request(run.request, index, model.fingerprint)
-                path = pictures.save(picture, text, self._settings.outputs, run.owner, f"{run.id}-{index}-{seed}")
+                path, text = self._collection.keep(
+                    picture, run.request, index, run=run.id, owner=run.owner, model_hash=model.fingerprint
+                )
                 run.post(Produced(run=run.id, index=index, path=path, seed=seed, infotext=text))
             run.post(Finished(run=run.id, elapsed_s=active.elapsed_s))
         except Exception as error:

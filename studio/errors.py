@@ -47,6 +47,18 @@ class GenerationFailed(StudioError):
     code = "failed"
 
 
+class NotSaved(StudioError):
+    """A picture could not be written, or not be entered into the history; there is nothing of it."""
+
+    code = "not_saved"
+
+
+class QuotaReached(StudioError):
+    """There is no room for further pictures."""
+
+    code = "quota"
+
+
 class UnreadablePicture(StudioError):
     """A file that was offered as a picture is none we can read."""
 

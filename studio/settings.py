@@ -29,6 +29,13 @@ class Settings:
     """Megabytes that kept steps may take before older ones go to files."""
     most_runs: int = 1000
     """Runs whose steps are kept at all."""
+    quota_mb: int | None = None
+    """Megabytes that pictures may take in the folder of outputs, 0 for as many as fit; None for no
+    limit at home and 20,480 on a public page."""
+    quota_per_owner_mb: int = 2048
+    """The same for each visitor's; not for whoever sits at this machine without a login."""
+    provenance: bool = True
+    """Whether pictures carry the standard mark (XMP) that they were made by a model."""
     device: str = "auto"
     precision: str = "auto"
     previews: bool = True
@@ -52,11 +59,18 @@ class Settings:
         add("--models", type=_path, default=env("models", ""), help="folder of diffusers models to offer")
         add("--concurrency", type=int, default=env("concurrency", cls.concurrency), help="runs painted at once")
         add("--memory-mb", type=int, default=env("memory_mb", cls.memory_mb), help="memory for kept steps")
+        add("--quota-mb", type=_number, default=env("quota_mb", ""), help="disk for all pictures, 0 for no limit")
+        add("--quota-per-owner-mb", type=int, default=env("quota_per_owner_mb", cls.quota_per_owner_mb), help="each")
+        add("--no-provenance", dest="provenance", action="store_false", help="no mark of AI in the pictures")
         add("--device", default=env("device", cls.device), help="auto, cpu, cuda or mps")
         add("--precision", default=env("precision", cls.precision), help="auto, fp32, bf16 or fp16")
         add("--no-previews", dest="previews", action="store_false", help="paint without previews")
         add("--open", dest="open_browser", action="store_true", help="open the page in the browser")
         return cls(**vars(parser.parse_args(arguments)))
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text else None
 
 
 def _path(text: str) -> Path | None:

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -18,8 +19,11 @@ from studio.canvas.start import start_of
 from studio.diffusion.midway import START
 from studio.errors import NothingToBranch, RequestRefused, StudioError
 from studio.events import Failed
+from studio.gallery.collection import Collection
 from studio.gallery.inputs import Inputs
 from studio.gallery.pictures import LOCAL
+from studio.gallery.quota import Quota
+from studio.gallery.reconcile import reconcile
 from studio.jobs import Jobs
 from studio.models.library import EMBEDDED, Library
 from studio.request import RESIZE_MODES, GenerationRequest
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from studio.timeline.forward import Forward
 
 log = logging.getLogger("stepwise")
+DAY_S = 86_400.0
 T = TypeVar("T")
 
 
@@ -55,11 +60,17 @@ class Studio:
         self.engine: Engine | None = None
         self.inputs = Inputs(settings.outputs / "inputs")
         """Pictures to start from, by the names that requests carry."""
+        quota = Quota.of(settings)
+        self.collection = Collection(settings.outputs, self.inputs, quota, settings.provenance)
+        """Finished pictures, and the history of them."""
         self._spilled = tempfile.TemporaryDirectory(prefix="stepwise-", ignore_cleanup_errors=True)
         self.runs = Runs(settings.memory_mb * 2**20, Path(self._spilled.name), settings.most_runs)
         self._jobs = Jobs(settings.queue_size, settings.queue_per_owner)
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="stepwise-engine", daemon=True)
         self._thread.start()
+        self._tidying = threading.Thread(target=self._tidy, args=[time.time()], name="stepwise-history", daemon=True)
+        self._tidying.start()
 
     def submit(
         self, request: GenerationRequest, owner: str = LOCAL, lease_s: float | None = None, draft: bool = False
@@ -71,6 +82,7 @@ class Studio:
             RequestRefused: if it is outside the limits; no model is touched.
             ModelUnavailable: if there is no such model.
             QueueFull: if too much is waiting.
+            QuotaReached: if there is no room for further pictures.
         """
         if request.branch is not None:
             raise RequestRefused("branch", "A branch is made from its run: use Studio.branch.")
@@ -124,6 +136,7 @@ class Studio:
         self._check_models(run.request)
         for name, png in pictures.items():
             self.inputs.restore(name, png)
+            self.collection.brought(name, owner)
         run.pictures = self._pictures(run.request)
         run.began_from = self._forward(run) if run.request.image and len(run.recording) else None
         self.runs.add(run)
@@ -182,6 +195,7 @@ class Studio:
         limits.check(run.request)
         self._check_models(run.request)
         run.pictures = self._pictures(run.request)
+        self.collection.check_room(run.owner)
         self._jobs.put(run)
         self.runs.add(run)
         return run
@@ -201,8 +215,11 @@ class Studio:
 
     def close(self) -> None:
         """Stop every run and the engine."""
+        self._closing.set()
         self._jobs.close()
         self._thread.join()
+        self._tidying.join()
+        self.collection.close()
         self._spilled.cleanup()
 
     def __enter__(self) -> Studio:
@@ -213,6 +230,15 @@ class Studio:
     ) -> None:
         self.close()
 
+    def _tidy(self, started: float) -> None:
+        """Bring history and files in step once, and then throw away once a day what is due."""
+        try:
+            reconcile(self.collection, started, self._closing.is_set)
+            while not self._closing.wait(DAY_S):
+                self.collection.purge()
+        except Exception:  # pictures are painted and kept without it
+            log.exception("the history could not be brought in step with the files")
+
     def _work(self) -> None:
         try:
             self.status.tell("loading PyTorch and diffusers")
@@ -220,7 +246,9 @@ class Studio:
             logging.getLogger("xformers").setLevel(logging.ERROR)
             from studio.engine import Engine
 
-            self.engine = Engine(self._jobs, self.library, self.settings, self.status, self.runs, self.inputs)
+            self.engine = Engine(
+                self._jobs, self.library, self.settings, self.status, self.runs, self.inputs, self.collection
+            )
             self.engine.model(EMBEDDED)
             self.engine.serve()
         except Exception as error:

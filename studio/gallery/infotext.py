@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from studio.presets import AUTOMATIC, known_as
-from studio.request import GenerationRequest
+from studio.errors import RequestRefused
+from studio.limits import Limits, check
+from studio.presets import AUTOMATIC, SAMPLERS, known_as, schedules_of
+from studio.request import MAX_SEED, GenerationRequest
 
 CHUNK = "parameters"
 """The PNG text chunk it stands in."""
@@ -16,6 +18,17 @@ LONGEST = 200_000
 PAIR = re.compile(r'(\w[\w \-/]{1,80}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 """A key and its value. Keys are bounded, so that the time taken grows only with the text's length."""
 NEGATIVE = "Negative prompt:"
+LIMITS = Limits()
+NUMBERS: tuple[tuple[str, str, Callable[[str], Any], tuple[float, float]], ...] = (
+    ("Steps", "steps", int, (1, LIMITS.steps)),
+    ("CFG scale", "cfg_scale", float, (0, LIMITS.cfg_scale)),
+    ("Seed", "seed", int, (0, MAX_SEED)),
+    ("Denoising strength", "strength", float, (0.01, 1)),
+    ("Variation seed", "variation_seed", int, (0, MAX_SEED)),
+    ("Variation seed strength", "variation_strength", float, (0, 1)),
+)
+"""Keys, the request's fields, what their values are, and from where to where."""
+LONGEST_NAME = 200
 FEWEST_PAIRS = 3
 """A last line with fewer pairs than this is part of the prompt."""
 
@@ -96,36 +109,40 @@ def parse(text: str) -> dict[str, str]:
 
 def to_fields(found: dict[str, str]) -> dict[str, Any]:
     """What of a parsed infotext a request has a field for. Values that are not what they should
-    be are left out; limits are for ``limits.check``."""
-    fields: dict[str, Any] = {"prompt": found.get("Prompt", ""), "negative_prompt": found.get("Negative prompt", "")}
-    numbers: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
-        ("Steps", "steps", int),
-        ("CFG scale", "cfg_scale", float),
-        ("Seed", "seed", int),
-        ("Denoising strength", "strength", float),
-        ("Variation seed", "variation_seed", int),
-        ("Variation seed strength", "variation_strength", float),
-    )
-    for key, field, kind in numbers:
+    be, or outside the limits of a request, are left out."""
+    fields: dict[str, Any] = {}
+    for key, field in (("Prompt", "prompt"), ("Negative prompt", "negative_prompt")):
+        fields[field] = found.get(key, "").encode(errors="replace").decode()[: LIMITS.prompt_characters]
+    for key, field, kind, (least, most) in NUMBERS:
         try:
-            fields[field] = kind(found[key])
+            value = kind(found[key])
         except (KeyError, ValueError):
             continue
-    if match := re.fullmatch(r"(\d{1,5})x(\d{1,5})", found.get("Size", "")):
-        fields["width"], fields["height"] = int(match[1]), int(match[2])
-    if "Sampler" in found:
-        fields["sampler"], schedule = known_as(found["Sampler"])
-        fields["schedule"] = found.get("Schedule type", schedule or AUTOMATIC)
+        if least <= value <= most:
+            fields[field] = value
+    if match := re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", found.get("Size", "")):
+        sides = int(match[1]), int(match[2])
+        if all(LIMITS.smallest_side <= side <= LIMITS.side and side % 8 == 0 for side in sides):
+            fields["width"], fields["height"] = sides
+    sampler, schedule = known_as(found.get("Sampler", ""))
+    schedule = found.get("Schedule type", schedule or AUTOMATIC)
+    if sampler in SAMPLERS:
+        fields["sampler"] = sampler
+        fields["schedule"] = schedule if schedule in schedules_of(sampler) else AUTOMATIC
+        if fields.get("steps", 0) > SAMPLERS[sampler].most_steps:
+            del fields["steps"]
     if "Model" in found:
-        fields["model"] = found["Model"]
+        fields["model"] = found["Model"].encode(errors="replace").decode()[:LONGEST_NAME]
     return fields | _drawn(found.get("Stepwise", ""))
 
 
 def _drawn(text: str) -> dict[str, Any]:
-    """The pictures, mask and control of a whole request, if there is one."""
+    """The pictures, mask and control of a whole request, if there is one that is allowed."""
+    names = ("image", "resize_mode", "inpaint", "control")
     try:
         request = GenerationRequest.from_json(text)
-    except ValueError:
+        drawn = {name: value for name in names if (value := getattr(request, name))}
+        check(GenerationRequest(**drawn))
+    except (ValueError, RequestRefused):
         return {}
-    names = ("image", "resize_mode", "inpaint", "control")
-    return {name: value for name in names if (value := getattr(request, name))}
+    return drawn

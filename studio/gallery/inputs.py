@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
+import threading
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -14,6 +15,8 @@ from studio.errors import UnreadablePicture
 from studio.gallery.pictures import MOST_PIXELS, TOO_LARGE
 
 KINDS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+LONGEST_SIDE = 8192
+"""Of a canvas; the masked part alone of a large picture is painted at its own size."""
 GROUND = (255, 255, 255)
 """What shows through transparent places."""
 
@@ -23,6 +26,7 @@ class Inputs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._large = threading.Lock()  # one at a time: a picture may take 200 MB while it is read
 
     def add(self, picture: Image.Image) -> str:
         """Keep a picture (RGB, upright, without transparency) and return its name.
@@ -40,7 +44,8 @@ class Inputs:
         return digest
 
     def add_file(self, path: Path) -> str:
-        """Keep the picture in a file somebody offers; of an animated one, the first frame.
+        """Keep the picture in a file somebody offers; of an animated one, the first frame. A larger
+        one than any request can use is made smaller.
 
         Raises:
             UnreadablePicture: if it is none we can read, or too large.
@@ -50,16 +55,26 @@ class Inputs:
             with Image.open(path, formats=KINDS) as picture:
                 if picture.width * picture.height > MOST_PIXELS:
                     raise UnreadablePicture(TOO_LARGE)
-                picture.load()
-                return self.add(picture)
+                with self._large:
+                    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+                    return self.add(picture)
         except (UnreadablePicture, Image.DecompressionBombError):
             raise UnreadablePicture(TOO_LARGE) from None
         except Exception as error:  # Pillow raises many kinds for broken files; all mean: not readable
             raise UnreadablePicture(f"This file is no picture that can be read ({', '.join(KINDS)}).") from error
 
+    def names(self) -> set[str]:
+        """Of all pictures that are here."""
+        return {path.stem for path in self._folder.glob("*.png") if self.has(path.stem)}
+
     def has(self, name: str) -> bool:
         """Whether the picture of that name is here."""
         return bool(re.fullmatch("[0-9a-f]{64}", name)) and self._path(name).is_file()
+
+    def forget(self, name: str) -> None:
+        """Delete the picture of that name, if it is here."""
+        if self.has(name):
+            self._path(name).unlink(missing_ok=True)
 
     def restore(self, name: str, png: bytes) -> None:
         """Keep a picture that came with a saved run.

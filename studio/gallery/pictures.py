@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import warnings
 from pathlib import Path
 
 from PIL import Image, PngImagePlugin
@@ -15,6 +16,12 @@ from studio.gallery import infotext
 LOCAL = "local"
 """The owner who sits at this machine."""
 MOST_PIXELS = 64_000_000
+# Gradio opens what is uploaded before we see it. Pillow raises for twice as many as this, whoever opens it.
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # between the two: a large photograph, and welcome
+PngImagePlugin.MAX_TEXT_MEMORY = 8 * 2**20  # all texts of a PNG together, unpacked
+XMP = "XML:com.adobe.xmp"
+"""The PNG text chunk an XMP packet stands in (XMP specification, part 3)."""
 TOO_LARGE = f"This picture is too large: at most {MOST_PIXELS // 1_000_000} megapixels."
 
 
@@ -26,8 +33,16 @@ def folder_of(outputs: Path, owner: str) -> Path:
     return outputs / "people" / (safe or "_")
 
 
-def save(picture: Image.Image, text: str, outputs: Path, owner: str, name: str) -> Path:
-    """Write a PNG with its infotext; when this returns it would survive a power cut.
+def owner_of(folder: str) -> str:
+    """The owner whose pictures are in ``people/<folder>``: what ``folder_of`` made of the name."""
+    if folder == "_":
+        return ""
+    return re.sub(r"_([0-9a-f]{1,6})_", lambda code: chr(min(int(code[1], 16), 0x10FFFF)), folder)
+
+
+def save(picture: Image.Image, text: str, outputs: Path, owner: str, name: str, mark: str = "") -> Path:
+    """Write a PNG with its infotext and, as XMP, a mark of where it comes from; when this returns
+    it would survive a power cut.
 
     Raises:
         OSError: if it could not be written; then there is no file.
@@ -37,25 +52,24 @@ def save(picture: Image.Image, text: str, outputs: Path, owner: str, name: str) 
     path = folder / f"{time.strftime('%H%M%S')}-{name}.png"
     notes = PngImagePlugin.PngInfo()
     notes.add_text(infotext.CHUNK, text)
+    if mark:
+        notes.add_itxt(XMP, mark)
     with whole(path) as partial:
         picture.save(partial, "PNG", pnginfo=notes)
     return path
 
 
-def recent(outputs: Path, owner: str, count: int) -> list[Path]:
-    """The newest pictures of an owner, newest first."""
-    root = folder_of(outputs, owner)
-    days = sorted((day for day in root.glob("*") if day.is_dir()), reverse=True)
-    found: list[Path] = []
-    for day in days:
-        found += sorted(day.glob("*.png"), reverse=True)
-        if len(found) >= count:
-            break
-    return found[:count]
-
-
 def read_infotext(path: Path) -> str:
     """The infotext in a PNG somebody offers; empty if it has none. The pixels are never read.
+
+    Raises:
+        UnreadablePicture: if it is no PNG, or one of absurd size.
+    """
+    return read_header(path)[0]
+
+
+def read_header(path: Path) -> tuple[str, tuple[int, int]]:
+    """The infotext in a PNG, which may be empty, and its width and height.
 
     Raises:
         UnreadablePicture: if it is no PNG, or one of absurd size.
@@ -65,7 +79,7 @@ def read_infotext(path: Path) -> str:
             if picture.width * picture.height > MOST_PIXELS:
                 raise UnreadablePicture(TOO_LARGE)
             text = picture.info.get(infotext.CHUNK, "")
-            return text if isinstance(text, str) else ""
+            return text[: infotext.LONGEST] if isinstance(text, str) else "", picture.size
     except UnreadablePicture:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own limit, while opening

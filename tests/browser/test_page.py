@@ -49,7 +49,7 @@ def finished(page: Page) -> None:
 
 
 def newest(served: Served) -> Path:
-    return pictures.recent(served.outputs, pictures.LOCAL, 1)[0]
+    return served.studio.collection.recent(pictures.LOCAL, 1)[0]
 
 
 def test_a_prompt_becomes_a_picture_with_every_step_in_sight(page: Page, served: Served) -> None:
@@ -71,7 +71,7 @@ def test_a_prompt_becomes_a_picture_with_every_step_in_sight(page: Page, served:
 
 
 def test_keys_paint_scrub_and_stop(page: Page, served: Served) -> None:
-    before = len(pictures.recent(served.outputs, pictures.LOCAL, 99))
+    before = len(served.studio.collection.recent(pictures.LOCAL, 99))
     set_number(page, "steps", 150)
     page.focus("#prompt textarea")
     page.keyboard.press("Control+Enter")
@@ -79,7 +79,7 @@ def test_keys_paint_scrub_and_stop(page: Page, served: Served) -> None:
     page.wait_for_function("document.querySelectorAll('.sw-strip li img[src]').length > 1")
     page.keyboard.press("Escape")
     page.wait_for_selector('.sw-stage[data-state="stopped"]')
-    assert len(pictures.recent(served.outputs, pictures.LOCAL, 99)) == before
+    assert len(served.studio.collection.recent(pictures.LOCAL, 99)) == before
     page.focus(".sw-strip")
     last = page.locator(".sw-step").inner_text()
     page.keyboard.press("ArrowLeft")

@@ -16,7 +16,7 @@ from PIL import Image
 
 from studio.errors import UnreadablePicture
 from studio.gallery.infotext import CHUNK
-from studio.gallery.pictures import LOCAL, folder_of, read_infotext, recent, save
+from studio.gallery.pictures import LOCAL, folder_of, owner_of, read_infotext, save
 
 TEXT = 'a cat, "猫"\nNegative prompt: \nSteps: 20, Seed: 7, Size: 8x8'
 
@@ -80,27 +80,6 @@ def test_a_picture_that_cannot_be_made_durable_is_not_kept(
     assert files(tmp_path) == []
 
 
-def test_recent_pictures_come_newest_first(tmp_path: Path) -> None:
-    root = folder_of(tmp_path, LOCAL)
-    names = ["2026-01-31/235959-a.png", "2026-02-01/000001-c.png", "2026-02-01/120000-b.png"]
-    for name in [*names, "2026-02-01/130000-x.partial"]:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    assert recent(tmp_path, LOCAL, 10) == [root / name for name in reversed(names)]
-    assert recent(tmp_path, LOCAL, 2) == [root / names[2], root / names[1]]
-
-
-def test_there_are_no_recent_pictures_before_the_first(tmp_path: Path) -> None:
-    assert recent(tmp_path, LOCAL, 10) == []
-
-
-def test_owners_do_not_see_each_others_pictures(tmp_path: Path) -> None:
-    mine = save(picture(), TEXT, tmp_path, "anna", "abc-7")
-    assert recent(tmp_path, "anna", 10) == [mine]
-    for other in (LOCAL, "ann", "anna.", "Bob", ""):
-        assert recent(tmp_path, other, 10) == []
-
-
 @pytest.mark.parametrize("owner", ["../../x", "/etc", "..", ".", "", "a\\..\\b", "C:\\x", "nul\0", "a/b"])
 def test_an_owners_name_cannot_leave_the_folder(tmp_path: Path, owner: str) -> None:
     path = save(picture(), TEXT, tmp_path, owner, "abc-7").resolve()
@@ -112,6 +91,11 @@ def test_no_two_owners_share_a_folder(owners: list[str]) -> None:
     folders = {folder_of(Path("outputs"), owner) for owner in owners}
     assert len(folders) == 2
     assert all(folder.parent == Path("outputs/people") for folder in folders) or LOCAL in owners
+
+
+@given(st.text(st.sampled_from("a._/-5f") | st.characters()))
+def test_the_owner_is_known_from_the_folder(owner: str) -> None:
+    assert owner == LOCAL or owner_of(folder_of(Path("outputs"), owner).name) == owner
 
 
 def test_a_png_without_infotext_has_an_empty_one(tmp_path: Path) -> None:

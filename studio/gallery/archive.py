@@ -1,0 +1,27 @@
+"""Many pictures as one zip file."""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from studio.gallery.kept import Kept
+
+
+def name_of(kept: Kept) -> str:
+    """What a picture's file is called for whoever downloads it."""
+    return f"{time.strftime('%Y-%m-%d-%H%M%S', time.localtime(kept.made))}-{kept.seed}-{kept.id % 1_000_000:06d}.png"
+
+
+def write(pictures: Iterable[tuple[Kept, Path]], path: Path) -> None:
+    """Write pictures, infotext and all, into a zip, one after another and as they are: a PNG does
+    not get smaller.
+
+    Raises:
+        OSError: if it could not be written, or a picture not be read.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for kept, file in pictures:
+            archive.write(file, name_of(kept))
