@@ -53,6 +53,9 @@ class Bindings:
         owner = self._visitors.owner(request)
         try:
             asked, count, locked = self._requests(values, owner)
+            room, nearly = self._studio.collection.gauge(owner)
+            if nearly:
+                gr.Warning(f"Your pictures take {room}.")
             for one in asked.batches(count):
                 run = self._studio.submit(one, owner, LEASE_S)
                 yield from self._follow(run, request, locked)
