@@ -55,6 +55,9 @@ class Bindings:
         owner = self._visitors.owner(request)
         try:
             asked = self._form.asked(values, owner)
+            room, nearly = self._studio.collection.gauge(owner)
+            if nearly:
+                gr.Warning(f"Your pictures take {room}.")
             for one in asked.request.batches(asked.count):
                 for _ in range(asked.loops):
                     run = self._studio.submit(one, owner, LEASE_S)

@@ -8,9 +8,11 @@ to download, is an event of Gradio's, whose request says whose it is.
 from __future__ import annotations
 
 import base64
+import logging
 import math
 import re
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +31,7 @@ from studio.gallery import archive, infotext, pictures
 from studio.gallery.kept import Kept
 from studio.gallery.search import Search
 
+log = logging.getLogger("stepwise")
 Asked = dict[str, Any]
 MOST_PICTURES, MOST_THUMBNAILS, MOST_CHOSEN = 120, 24, 2000
 LONGEST_TEXT = 500
@@ -59,7 +62,11 @@ class Gallery:
         def named(name: str, answer: Callable[[Asked, str], Asked]) -> Callable[[Asked], Asked]:
             def asked_for(asked: Asked) -> Asked:
                 owner = self._visitors.known_as(asked.get("session")) if isinstance(asked, dict) else None
-                return answer(asked, owner) if owner else {}
+                try:
+                    return answer(asked, owner) if owner else {}
+                except (sqlite3.Error, OSError) as error:
+                    log.exception("the gallery could not answer")
+                    return {"message": f"This could not be done: {error}. Free some space on the disk, then try again."}
 
             asked_for.__name__ = f"gallery_{name}"
             return asked_for

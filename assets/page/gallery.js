@@ -3,7 +3,6 @@
 const find = (name) => element.querySelector(`.sw-${name}`);
 const section = find("gallery"), form = find("search"), grid = find("grid"), viewer = find("viewer");
 const [stars, several, undone, nothing] = ["stars", "several", "undone", "nothing"].map(find);
-const ask = (name, asked = {}) => window.stepwise.ask(`gallery_${name}`, asked);
 const PAGE = 60, THUMBS = 12, MOST_THUMBS = 600, PAUSE_MS = 200;
 let pictures = [], more = true, round = 0, asking = false, current = null, thrown = [], fetching = false, typed = null;
 const chosen = new Set(), thumbs = new Map(), wanted = new Set();
@@ -14,6 +13,18 @@ const selecting = () => several.getAttribute("aria-pressed") === "true";
 const press = (button, on) => button.setAttribute("aria-pressed", on);
 const count = (number) => `${number} ${number === 1 ? "picture" : "pictures"}`;
 const day = (text, later) => { const [y, m, d] = text.split("-").map(Number); return new Date(y, m - 1, d + later) / 1000; };
+
+async function ask(name, asked = {}) {
+  const answer = await window.stepwise.ask(`gallery_${name}`, asked);
+  if (answer.message) say(answer.message, false);
+  return answer;
+}
+
+function say(text, undoable) {
+  undone.firstElementChild.textContent = text;
+  undone.classList.add("sw-there");
+  find("undo").hidden = !undoable;
+}
 
 // ---- what is looked for
 
@@ -32,6 +43,7 @@ async function begin() {
   round += 1;
   const mine = round, answer = await ask("page", { ...search(), count: PAGE });
   if (mine !== round) return;
+  if (answer.message) return;
   if (!answer.pictures) return void setTimeout(begin, PAUSE_MS); // the page was not yet told who looks
   pictures = [];
   more = true;
@@ -162,8 +174,7 @@ async function throwAway(ids) {
   thrown = gone;
   pictures = pictures.filter((each) => !gone.includes(each.id));
   gone.forEach((id) => { chosen.delete(id); tile(id)?.remove(); });
-  undone.firstElementChild.textContent = `${count(gone.length)} thrown away.`;
-  undone.classList.add("sw-there");
+  say(`${count(gone.length)} thrown away.`, true);
   const next = pictures[Math.max(0, Math.min(last - gone.length + 1, pictures.length - 1))];
   if (viewer.open && next) show(next.id); else if (viewer.open) viewer.close();
   tell();
@@ -179,6 +190,7 @@ function dismiss() {
 async function undo() {
   if (!thrown.length) return;
   const back = await ask("undo", { ids: thrown });
+  if (!back.ids) return;
   dismiss();
   await begin();
   const id = back.ids && back.ids[0];

@@ -124,9 +124,18 @@ class Collection:
 
         Raises:
             QuotaReached: with what to do about it.
+            NotSaved: if the history cannot be read or written.
         """
-        if not self._reached(owner):
-            return
+        try:
+            if self._reached(owner):
+                self._make_room(owner)
+            sentence = self._reached(owner)
+        except sqlite3.Error as error:
+            raise NotSaved(_sentence(str(error))) from error
+        if sentence:
+            raise QuotaReached(sentence)
+
+    def _make_room(self, owner: str) -> None:
         with self._moving:
             mine = owner if self._quota.reached(owner, self.history.usage(owner), 0) else None
             for kept in self.history.thrown(time.time(), mine):
@@ -134,8 +143,6 @@ class Collection:
                     break
                 self._purge(kept)
             self._forget_inputs(time.time() - IDLE_WHEN_FULL_S)
-        if sentence := self._reached(owner):
-            raise QuotaReached(sentence)
 
     def gauge(self, owner: str) -> tuple[str, bool]:
         """What an owner's pictures take, as a sentence, and whether that is nearly too much."""

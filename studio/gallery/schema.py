@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from studio.errors import StudioError
+
 log = logging.getLogger("stepwise")
 BUSY_S = 20.0
 """How long to wait for another studio on the same folder."""
@@ -93,8 +95,10 @@ MIGRATIONS = (PICTURES,)
 """What brings a database of version n to n + 1. Written once, never changed: a new version is a new entry."""
 
 
-class NewerVersion(Exception):
+class NewerVersion(StudioError):
     """The history was written by a later Stepwise."""
+
+    code = "history"
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -21,6 +21,7 @@ from studio.gallery.collection import Collection
 from studio.gallery.kept import Kept
 from studio.gallery.pictures import read_infotext
 from tests.components.test_visitors import request
+from tests.gallery.faults import Refusing
 from tests.gallery.kept import keep, opened
 
 JSON = st.recursive(
@@ -107,6 +108,16 @@ def test_whatever_is_asked_there_is_an_answer(page: Page, name: str, data: st.Da
     if isinstance(asked, dict) and data.draw(st.booleans()):
         asked["session"] = page.ada
     assert isinstance(page.functions[f"gallery_{name}"](asked), dict)
+
+
+def test_a_full_disk_is_said(page: Page, hers: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = page.collection.history
+    with monkeypatch.context() as patch:
+        patch.setattr(history, "_connection", Refusing(history._connection, "COMMIT"))
+        assert "Free some space" in page.ask("throw", page.ada, ids=[hers.id])["message"]
+        assert "Free some space" in page.ask("star", page.ada, id=hers.id, on=True)["message"]
+    assert history.page("user-ada") == [hers]
+    assert page.collection.file(hers).exists()
 
 
 def test_a_picture_whose_file_is_gone_is_not_there(page: Page, hers: Kept) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from studio.events import Event, Failed, Finished, Produced
 from studio.gallery.collection import Collection
 from studio.run import Run
 from tests.gallery.crashing import broken, kill_one
+from tests.gallery.faults import Refusing
 from tests.gallery.kept import keep, opened
 
 KILLS, LONGEST_S = 20, 0.5
@@ -66,21 +66,6 @@ def at_call(number: int, real: Callable[[int], None]) -> Callable[[int], None]:
     """A function that fails at that call of it."""
     calls = iter(range(1, 100))
     return lambda handle: full() if next(calls) == number else real(handle)
-
-
-class Refusing:
-    """A connection on which one statement fails, as when the write-ahead log has no room."""
-
-    def __init__(self, connection: sqlite3.Connection, statement: str) -> None:
-        self._connection, self._statement = connection, statement
-
-    def execute(self, sql: str, *parameters: Any) -> Any:
-        if sql == self._statement:
-            raise sqlite3.OperationalError("database or disk is full")
-        return self._connection.execute(sql, *parameters)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
 
 
 POINTS = ["folder", "write", "fsync 1", "rename", "fsync 2", "row", "commit"]
