@@ -18,17 +18,22 @@ function resizeBrush(factor) {
 
 const zoomStep = (factor) => look(zoomedAt(view(), factor, box.width / 2, box.height / 2));
 
+function slide(slider, value) {
+  slider.value = value;
+  slider.style.setProperty("--done", `${(100 * (value - slider.min)) / (slider.max - slider.min)}%`);
+}
+
 function showTools() {
   const { width, height } = size(), { layer, tool } = now, nothing = now.document.operations.length === 1 && !draft;
   section.dataset.layer = layer;
   section.dataset.using = tool;
   element.querySelectorAll("[data-tool]").forEach((button) => button.setAttribute("aria-pressed", button.dataset.tool === tool));
   element.querySelectorAll("[name=sw-layer]").forEach((radio) => { radio.checked = radio.value === layer; });
-  find("size").value = placeOf(brush().size);
+  slide(find("size"), placeOf(brush().size));
   find("size").setAttribute("aria-valuetext", `${brush().size} px`);
   find("size-said").textContent = `${brush().size} px`;
-  find("hardness").value = brush().hardness * 100;
-  find("opacity").value = now.opacity * 100;
+  slide(find("hardness"), brush().hardness * 100);
+  slide(find("opacity"), now.opacity * 100);
   find("colour").value = now.colour;
   const eye = find("eye"), named = { mask: "mask", colour: "colours", sketch: "lines" }[layer];
   eye.setAttribute("aria-pressed", now.hidden[layer]);
