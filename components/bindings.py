@@ -273,7 +273,8 @@ class Bindings:
         return *filled, start, values["strength"], 1, batch, LOCKED, values["seed"]
 
     def _shown(self, request: gr.Request) -> Run | None:
-        return self._viewers.shown(str(request.session_hash))
+        run = self._viewers.shown(str(request.session_hash))
+        return run if run is not None and run.owner == self._visitors.owner(request) else None
 
     def _recent(self, owner: str) -> list[str]:
         return recent.newest(self._studio.settings.outputs, owner)

@@ -63,3 +63,9 @@ class NothingToBranch(StudioError):
     """There is no such step to go on from, or nothing left to paint after it."""
 
     code = "branch"
+
+
+class OverAllowance(StudioError):
+    """More than what the owner of the studio lets one person have painted."""
+
+    code = "allowance"

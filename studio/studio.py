@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from studio.models.library import EMBEDDED, Library
 from studio.request import GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
+from studio.sharing.sharing import Sharing
 from studio.status import Status
 from studio.timeline.runs import Runs
 
@@ -53,6 +55,8 @@ class Studio:
         self.engine: Engine | None = None
         self.inputs = Inputs(settings.outputs / "inputs")
         """Pictures to start from, by the names that requests carry."""
+        self.sharing = Sharing(settings.outputs / ".sharing")
+        """Links for others, and what they may have painted."""
         self._spilled = tempfile.TemporaryDirectory(prefix="stepwise-", ignore_cleanup_errors=True)
         self.runs = Runs(settings.memory_mb * 2**20, Path(self._spilled.name), settings.most_runs)
         self._jobs = Jobs(settings.queue_size, settings.queue_per_owner)
@@ -179,9 +183,27 @@ class Studio:
         self.library.folder(run.request.model)
         if run.request.image:
             run.picture = self.inputs.path(run.request.image)
-        self._jobs.put(run)
+        self.sharing.admit(run)
+        try:
+            self._jobs.put(run)
+        except StudioError:
+            self.sharing.dropped(run)
+            raise
         self.runs.add(run)
         return run
+
+    @property
+    def waiting(self) -> list[Run]:
+        """The runs that wait, in the order they will be painted."""
+        return self._jobs.waiting()
+
+    def gpu_memory(self) -> tuple[int, int] | None:
+        """Bytes in use and bytes in all of the GPU; None without one, or before PyTorch is loaded."""
+        torch = sys.modules.get("torch")
+        if torch is None or self.engine is None or not torch.cuda.is_available():
+            return None
+        free, total = torch.cuda.mem_get_info()
+        return total - free, total
 
     @property
     def queue_length(self) -> int:
