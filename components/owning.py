@@ -109,7 +109,8 @@ def owner_page(access: Access, new_link: str = "") -> Response:
         f'<label>{label} <input name="{name}" type="number" min="0" max="1000000000" value="{value}" required></label>'
         for name, (label, value) in fields.items()
     )
-    body = f"""<header class="sw-header"><h1>step<b>wise</b></h1><p>Sharing</p><a href="../">Back to painting</a></header>
+    body = f"""<header class="sw-header"><h1>step<b>wise</b></h1><p>Sharing</p>
+<a href="../">Back to painting</a></header>
 <main class="sw-owning">
 <section><h2>Now</h2><dl class="sw-facts"></dl><h3>Who waits</h3><ol class="sw-waiting"></ol></section>
 <section><h2>Links</h2>{_shown_once(new_link)}
