@@ -64,6 +64,8 @@ def build(studio: Studio) -> gr.Blocks:
     functions = Looking(studio, visitors).functions()
     with gr.Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
         gr.HTML(HEADER, js_on_load=HEADER_SCRIPT, padding=False)
+        if studio.settings.space_login:
+            gr.LoginButton(elem_id="login")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Create"), gr.Row(elem_id="studio", equal_height=False):
                 with gr.Column(elem_id="left", min_width=0):

@@ -21,7 +21,8 @@ document.body.classList.toggle("dark", dark);
 
 def cookie(asked: HTTPConnection, name: str, value: str, seconds: float, framed: bool = False) -> str:
     """A Set-Cookie header that no script can read and no other page can send along."""
-    secure = asked.scope["scheme"] == "https"
+    proxied = asked.headers.get("x-forwarded-proto", "").split(",")[0].strip()
+    secure = "https" in (asked.scope["scheme"], proxied)
     parts = [f"{name}={value}", "Path=/", f"Max-Age={max(int(seconds), 0)}", "HttpOnly"]
     parts += ["SameSite=None", "Secure", "Partitioned"] if framed and secure else ["SameSite=Lax"]
     return "; ".join(parts + (["Secure"] if secure and not framed else []))

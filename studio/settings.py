@@ -52,6 +52,11 @@ class Settings:
         """The Hugging Face Space this runs as, ``name/space``; empty elsewhere."""
         return os.environ.get("SPACE_ID", "")
 
+    @property
+    def space_login(self) -> bool:
+        """Whether that Space has its login switched on (``hf_oauth``)."""
+        return bool(self.space and os.environ.get("OAUTH_CLIENT_ID"))
+
     @classmethod
     def from_arguments(cls, arguments: list[str] | None = None) -> Settings:
         """Settings from command-line arguments, with the environment below them."""

@@ -23,7 +23,7 @@ class Attempts:
     def wait_s(self, address: str) -> float:
         """Seconds until the address may try again; 0 if it may now."""
         with self._lock:
-            times = self._recent(address)
+            times = self._recent(address) if address in self._wrong else deque[float]()
             return times[-self._most] + self._window_s - self._clock() if len(times) >= self._most else 0.0
 
     def wrong(self, address: str) -> None:

@@ -69,7 +69,7 @@ class Links:
         )
         with self._lock:
             self._links[link.digest] = link
-            self._keep()
+            self._keep(write=not run)
         return token, link
 
     def find(self, token: str) -> Link | None:
@@ -103,9 +103,11 @@ class Links:
     def _digest(self, token: str) -> str:
         return hmac.new(self._secret, token.encode(errors="replace"), hashlib.sha256).hexdigest()
 
-    def _keep(self) -> None:
+    def _keep(self, write: bool = True) -> None:
         now = self._clock()
         self._links = {digest: link for digest, link in self._links.items() if link.expires > now}
+        if not write:
+            return
         lasting = [
             dataclasses.asdict(link) for link in self._links.values() if not link.run
         ]  # runs end with the process

@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 
 OPEN = re.compile(r"/(robots\.txt|favicon\.ico|gradio_api/startup-events|enter/[\w-]+|login)")
-"""Asked before anybody is known, and telling nothing: Gradio asks the second of itself at its start."""
+"""Asked before anybody is known, and telling nothing. Gradio asks its start-up events of itself."""
 WATCHING = re.compile(r"/watch/(?P<link>[\w-]+)/(events)?")
 OWNING = re.compile(r"/owner/(state|links|revoke|limits)?")
 PAINTING = re.compile(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 import uvicorn
@@ -20,9 +19,15 @@ PREFIX = "/stepwise"
 @contextmanager
 def proxied(port: int) -> Iterator[str]:
     """The address under which a port of this machine is served below ``/stepwise/``."""
-    client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=None)
+
+    @asynccontextmanager
+    async def opened(app: Starlette) -> AsyncIterator[None]:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=None) as client:
+            app.state.client = client
+            yield
 
     async def forward(request: Request) -> Response:
+        client: httpx.AsyncClient = request.app.state.client
         address = request.client.host if request.client else ""
         headers = dict(request.headers) | {"x-forwarded-for": address, "x-forwarded-proto": "http"}
         headers["x-forwarded-host"] = request.headers["host"]
@@ -46,7 +51,9 @@ def proxied(port: int) -> Iterator[str]:
         passed.raw_headers = [each for each in answer.headers.raw if each[0].lower() != b"connection"]
         return passed
 
-    app = Starlette(routes=[Route(f"{PREFIX}/{{path:path}}", forward, methods=["GET", "POST", "HEAD"])])
+    app = Starlette(
+        lifespan=opened, routes=[Route(f"{PREFIX}/{{path:path}}", forward, methods=["GET", "POST", "HEAD"])]
+    )
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -57,4 +64,3 @@ def proxied(port: int) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(5)
-        asyncio.run(client.aclose())

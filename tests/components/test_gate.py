@@ -8,12 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import HTTPConnection
 
-from components.access import BROWSER, PASS
+from components.access import BROWSER, PASS, Access
 from components.page import build, launch
 from studio import GenerationRequest, Run, Settings, Studio
 from studio.sharing.links import DAY_S
 from studio.sharing.roles import Role
+from studio.sharing.sharing import Sharing
 
 OPEN = {200, 303, 404}
 FOREIGN: list[dict[str, str]] = [
@@ -70,9 +72,16 @@ def outsiders(serving: Serving, run: Run) -> list[httpx.Client]:
     return [serving.client(), guesser, watcher]
 
 
+def every(routes: list[Any]) -> Iterator[Any]:
+    """Routes and those of the routers among them. Gradio's have their prefix in their path."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        yield from every(inner.routes) if inner else [route]
+
+
 def asked(serving: Serving) -> Iterator[tuple[str, str]]:
     """Every method and path there is, and a few that are not."""
-    for route in serving.page.app.routes:
+    for route in every(serving.page.app.routes):
         path = getattr(route, "path", "/")
         for name in ("path", "path_or_url", "url_path"):
             path = path.replace(f"{{{name}:path}}", "etc/passwd")
@@ -243,3 +252,21 @@ def test_open_access_has_to_be_asked_for_and_says_so(tmp_path: Path, capsys: pyt
         assert serving.client().get("/owner/").status_code == 404
     finally:
         serving.close()
+
+
+def test_on_a_space_a_person_is_their_name_there_and_its_author_the_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "ada/stepwise")
+    access = Access(Settings(outputs=tmp_path), Sharing(tmp_path))
+
+    def who(name: object) -> tuple[Role, str] | None:
+        session = {"oauth_info": {"userinfo": {"preferred_username": name}}} if name else {}
+        scope = {"type": "http", "headers": [], "client": ("127.0.0.1", 1), "session": session}
+        visitor = access.who(HTTPConnection(scope))
+        return (visitor.role, visitor.person) if visitor else None
+
+    assert who("ada") == (Role.OWNER, "local")
+    assert who("eve") == (Role.ARTIST, "user-eve")
+    assert who("local") == (Role.ARTIST, "user-local")
+    assert who(None) == who("../x") == who(3) == (Role.ARTIST, "")
