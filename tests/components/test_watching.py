@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from components import watching
+from components.stage import View
 from components.watching import Watched
 from studio import GenerationRequest, Run
-from studio.events import Cancelled, Queued, Started, Step
+from studio.events import Cancelled, Event, Queued, Started, Step
 
 WATCHERS, STEPS = 200, 12
 
 
 def step(run: Run, index: int) -> Step:
-    numbers = {"sigma": 9.0 - index / 2, "timestep": 1.0, "elapsed_s": 0.5, "left_s": 0.5}
-    return Step(run=run.id, index=index, total=STEPS, preview=b"jpeg%d" % index, **numbers)
+    return Step(
+        run=run.id,
+        index=index,
+        total=STEPS,
+        sigma=9.0 - index / 2,
+        timestep=1.0,
+        elapsed_s=0.5,
+        left_s=0.5,
+        preview=b"jpeg%d" % index,
+    )
 
 
 async def watched_by_many(run: Run) -> list[list[bytes]]:
@@ -35,9 +43,14 @@ async def watched_by_many(run: Run) -> list[list[bytes]]:
 
 
 def test_each_event_is_encoded_once_however_many_watch(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded: list[Any] = []
+    encoded: list[Event] = []
     patch = watching._patch
-    monkeypatch.setattr(watching, "_patch", lambda view, event: encoded.append(event) or patch(view, event))
+
+    def counted(view: View, event: Event) -> bytes:
+        encoded.append(event)
+        return patch(view, event)
+
+    monkeypatch.setattr(watching, "_patch", counted)
     run = Run(GenerationRequest(prompt="[secret:words:0.5]", steps=STEPS), "user-ada")
     run.post(Queued(run=run.id, ahead=0))
     run.post(Started(run=run.id, steps=STEPS, evaluations=STEPS))
