@@ -24,8 +24,9 @@ from studio import Run, Studio
 from studio.events import Event
 from studio.sharing.links import Link
 
-LOOK_S = 0.1
-"""How often a watched run is looked at, once for all its watchers."""
+LOOK_S = 0.4
+"""How often a watched run is looked at, once for all its watchers: what they are sent costs the
+process time, and is sent in fewer, larger pieces so."""
 ALIVE_S = 15.0
 DEVELOP_S = 2.0
 MOST_WATCHED = 64

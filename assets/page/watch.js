@@ -10,7 +10,8 @@ document.addEventListener("keydown", (event) => {
 
 function show(patch) {
   const steps = patch.reset ? [] : patch.steps || (patch.step ? [...props.value.steps, patch.step] : props.value.steps);
-  props.value = { ...(props.value || said), ...patch, steps, run: said.run };
+  // "full": there is no better picture to ask for here
+  props.value = { ...props.value, ...patch, steps: steps.map((step) => ({ ...step, full: true })), run: said.run };
   if (patch.facts) tell(patch.facts);
   listeners.forEach((listener) => listener());
 }
@@ -31,7 +32,7 @@ for (const name of ["start", "pause", "go", "stop", "views"]) section.querySelec
 section.querySelector(".sw-empty").replaceChildren("The picture appears here with its first step.");
 (function (element, props, trigger, watch, server) {
 /* stage.js */
-})(section, props, () => {}, (_, listener) => listeners.push(listener), { look: async () => "" });
+})(section, props, () => {}, (_, listener) => listeners.push(listener), {});
 
 const stream = new EventSource("events");
 stream.onmessage = (event) => {

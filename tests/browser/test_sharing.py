@@ -97,6 +97,8 @@ def test_a_watcher_sees_one_run_live_and_can_do_nothing(browser: Browser, people
     watcher.wait_for_selector('.sw-stage[data-state="finished"]')
     count = watcher.locator(".sw-strip li").count()
     assert count == run_of(shared, "a cat to be watched").evaluations
+    last = watcher.locator(".sw-strip li img").last.get_attribute("src")
+    expect(watcher.locator(".sw-main")).to_have_attribute("src", str(last))
     watcher.locator(".sw-strip").focus()
     watcher.keyboard.press("ArrowLeft")
     expect(watcher.locator(".sw-step")).to_have_text(f"Step {count - 1} of {count}")
