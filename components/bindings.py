@@ -314,17 +314,17 @@ class Bindings:
             raise gr.Error("There is nothing to follow yet: draw lines, or bring a picture.", print_exception=False)
         return gr.Image(image, visible=True)
 
-    def control_weights(self, name: str) -> Iterator[tuple[str, Any]]:
-        """Fetch a preprocessor's weights, telling how far it is."""
-        if self._studio.settings.public:
-            raise gr.Error("Nothing is downloaded on a shared page: ask its owner.", print_exception=False)
+    def control_weights(self, request: gr.Request, name: str) -> Iterator[tuple[str, Any]]:
+        """Fetch a preprocessor's weights, telling how far it is; for the owner only."""
+        self._visitors.require_owner(request)
         told = Downloading(name)
         for sentence in told.sentences():
             yield sentence, gr.Button(interactive=False)
         yield told.end, gr.Button(visible=not preprocess.is_ready(name), interactive=True)
 
     def _shown(self, request: gr.Request) -> Run | None:
-        return self._viewers.shown(str(request.session_hash))
+        run = self._viewers.shown(str(request.session_hash))
+        return run if run is not None and run.owner == self._visitors.owner(request) else None
 
     def _recent(self, owner: str) -> list[str]:
         return recent.newest(self._studio.collection, owner)

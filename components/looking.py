@@ -16,11 +16,14 @@ from components.stage import View, data_uri
 from components.visitors import Visitors
 from studio import Run, Studio
 from studio.errors import StudioError
+from studio.sharing.links import DAY_S
+from studio.sharing.roles import Role
 from studio.timeline import compare
 
 Asked = dict[str, Any]
 INSIDE = ("x0", "xt", "change", "with", "without", "where")
 LONGEST_NAME, LONGEST_NOTE = 80, 2000
+MOST_WATCH_LINKS = 8
 
 
 class Looking:
@@ -47,7 +50,13 @@ class Looking:
         def rename(asked: Asked) -> Any:
             return self.rename(asked)
 
-        return [look, inspect, words, versus, rename]
+        def share(asked: Asked) -> Any:
+            return self.share(asked)
+
+        def unshare(asked: Asked) -> Any:
+            return self.unshare(asked)
+
+        return [look, inspect, words, versus, rename, share, unshare]
 
     def look(self, asked: Asked) -> str:
         """One picture of one step; empty where there is none of that kind."""
@@ -108,6 +117,27 @@ class Looking:
             run.name = str(asked.get("name", ""))[:LONGEST_NAME].strip()
             run.note = str(asked.get("note", ""))[:LONGEST_NOTE].strip()
         return {"name": run.name, "note": run.note} if run else {}
+
+    def share(self, asked: Asked) -> Asked:
+        """A new link by which others watch a run, from the page's address on, and how long it is good."""
+        run = self._run(asked)
+        if run is None:
+            return {"message": "There is no run to share yet."}
+        links = self._studio.sharing.links
+        for old in links.watching(run.id)[MOST_WATCH_LINKS - 1 :]:
+            links.revoke(old.id)
+        token, _ = links.make(Role.WATCHER, DAY_S, "watch one run", run.owner, run.id)
+        return {"link": f"enter/{token}", "message": "Whoever has this link watches this run, for 24 hours."}
+
+    def unshare(self, asked: Asked) -> Asked:
+        """End every link by which a run is watched."""
+        run = self._run(asked)
+        ended = (
+            [self._studio.sharing.links.revoke(link.id) for link in self._studio.sharing.links.watching(run.id)]
+            if run
+            else []
+        )
+        return {"message": "Nobody watches this run any more." if ended else "This run was not shared."}
 
     def _run(self, asked: Asked) -> Run | None:
         owner = self._visitors.known_as(asked.get("session")) if isinstance(asked, dict) else None

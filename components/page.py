@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.routing import Router
 
 from components import (
     branching,
@@ -12,19 +14,25 @@ from components import (
     card,
     controls,
     drawing,
+    entering,
     footer,
     gallery,
     how,
     inspector,
+    owning,
     recent,
     stage,
     tree,
+    watching,
 )
+from components.access import Access, person
+from components.announcing import announce
 from components.bindings import Bindings
 from components.form import Form
+from components.gate import Gate
 from components.looking import Looking
 from components.theme import theme, variables
-from components.visitors import SCRIPT, Visitors
+from components.visitors import Visitors
 from components.wiring import Parts, bind, bind_gallery, bind_how
 from studio import Studio
 
@@ -32,10 +40,12 @@ HEADER = """
 <header class="sw-header">
   <h1>step<b>wise</b></h1>
   <p>Watch a picture come out of noise, step by step.</p>
+  <a class="sw-owner" href="owner/" hidden>Sharing</a>
   <button type="button" class="sw-theme" aria-label="Dark or light theme">◐</button>
 </header>
 """
 HEADER_SCRIPT = """
+element.querySelector(".sw-owner").hidden = !(window.gradio_config && window.gradio_config.username === "local");
 element.querySelector(".sw-theme").addEventListener("click", () => {
   const dark = document.body.classList.toggle("dark");
   localStorage.setItem("stepwise-theme", dark ? "dark" : "light");
@@ -60,6 +70,8 @@ def build(studio: Studio) -> gr.Blocks:
     functions = Looking(studio, visitors).functions() + browsing.functions()
     with gr.Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
         gr.HTML(HEADER, js_on_load=HEADER_SCRIPT, padding=False)
+        if studio.settings.space_login:
+            gr.LoginButton(elem_id="login")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Create"), gr.Row(elem_id="studio", equal_height=False):
                 left = gr.Column(elem_id="left", min_width=0)
@@ -96,17 +108,18 @@ def build(studio: Studio) -> gr.Blocks:
 
 def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
     """Serve the page as the studio's settings say."""
-    settings = studio.settings
-    user, _, password = settings.password.partition(":")
-    if settings.public and not password:
-        print("Anybody who has the address can paint here: start with --password user:password to ask for a login.")
+    settings, access = studio.settings, Access(studio.settings, studio.sharing)
+    stays = options.pop("prevent_thread_lock", False)
     page.queue(api_open=False, max_size=QUEUE_SIZE, default_concurrency_limit=8)
-    return page.launch(
+    served = page.launch(
         server_name=settings.host,
         server_port=settings.port or None,
         share=settings.share,
         inbrowser=settings.open_browser,
-        auth=(user, password) if password else None,
+        root_path=settings.root_path or None,
+        auth_dependency=person,
+        app_kwargs={"middleware": [Middleware(Gate, access=access, ours=ours(access, studio))]},
+        prevent_thread_lock=True,
         max_file_size=UPLOAD_LIMIT,
         run_history=False,
         footer_links=[],
@@ -115,6 +128,15 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
         css=variables(),
         css_paths=[stage.ASSETS / f"{name}.css" for name in ("page", "canvas", "gallery")],
         js=THEME_SCRIPT,
-        head=f"{SCRIPT}<style>{(stage.ASSETS / 'narrow.css').read_text(encoding='utf-8')}</style>",
+        head=f"<style>{(stage.ASSETS / 'narrow.css').read_text(encoding='utf-8')}</style>",
         **options,
     )
+    announce(access, page.share_url or page.local_url)
+    if not stays:
+        page.block_thread()
+    return served
+
+
+def ours(access: Access, studio: Studio) -> Router:
+    """The pages that are not Gradio's."""
+    return Router([*entering.routes(access), *watching.routes(studio), *owning.routes(access, studio)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import threading
 from collections import OrderedDict
@@ -11,18 +10,8 @@ import gradio as gr
 
 from studio.gallery.pictures import LOCAL
 
-COOKIE = "stepwise-visitor"
 MOST_OWNERS = 10_000
 """Beyond these the ones not seen for longest have to load their page again."""
-NAMED = re.compile(r"[0-9a-f]{32}")
-SCRIPT = f"""<script>
-if (!/(^|; ){COOKIE}=[0-9a-f]{{32}}/.test(document.cookie)) {{
-  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
-  const name = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  document.cookie = "{COOKIE}=" + name + "; path=/; max-age=31536000; SameSite=Lax";
-}}
-</script>"""
-"""Gives a browser a random name of 128 bits, so that a reload finds its own runs again."""
 
 
 class Visitors:
@@ -35,14 +24,20 @@ class Visitors:
         self._lock = threading.Lock()
 
     def owner(self, request: gr.Request) -> str:
-        """Whose work it is: the login's, or on a public page the browser's (the tab's, where
-        cookies are off), or the one person's who sits at this machine."""
+        """Whose work it is: the person the gate let in; the tab's, where a browser keeps no cookies;
+        or, where no gate stands before a page of one's own, whoever sits at this machine."""
         if request.username:
-            return f"user-{request.username}"
-        if not self._public:
-            return LOCAL
-        name = str(dict(request.cookies or {}).get(COOKIE, ""))
-        return f"browser-{name}" if NAMED.fullmatch(name) else f"tab-{request.session_hash}"
+            return str(request.username)
+        return f"tab-{request.session_hash}" if self._public else LOCAL
+
+    def require_owner(self, request: gr.Request) -> None:
+        """Let only whoever runs this studio go on.
+
+        Raises:
+            gr.Error: for anybody else.
+        """
+        if self.owner(request) != LOCAL:
+            raise gr.Error("Only whoever runs this studio can do that.", print_exception=False)
 
     def admit(self, request: gr.Request) -> str:
         """The token that stands for this request's owner, the same for all their pages."""

@@ -81,3 +81,9 @@ class WeightsMissing(StudioError):
     """Weights must be downloaded first."""
 
     code = "weights"
+
+
+class OverAllowance(StudioError):
+    """More than what the owner of the studio lets one person have painted."""
+
+    code = "allowance"

@@ -18,6 +18,14 @@ class Settings:
     port: int = 7860
     share: bool = False
     password: str = ""
+    open_access: bool = False
+    """Whether anybody who has the address may paint, without a link."""
+    behind_proxy: bool = False
+    """Whether requests come through a reverse proxy: then a loopback address is not the owner's."""
+    root_path: str = ""
+    """The path the proxy serves the page under, such as /stepwise, or its whole address."""
+    link_hours: float = 168
+    """How long a link for artists is good."""
     outputs: Path = Path("outputs")
     models: Path | None = None
     """A folder of diffusers folders to offer beside the embedded model."""
@@ -44,7 +52,17 @@ class Settings:
     @property
     def public(self) -> bool:
         """Whether others than the person at this machine can reach the page."""
-        return self.share or self.host not in LOOPBACK
+        return self.share or self.behind_proxy or bool(self.space) or self.host not in LOOPBACK
+
+    @property
+    def space(self) -> str:
+        """The Hugging Face Space this runs as, ``name/space``; empty elsewhere."""
+        return os.environ.get("SPACE_ID", "")
+
+    @property
+    def space_login(self) -> bool:
+        """Whether that Space has its login switched on (``hf_oauth``)."""
+        return bool(self.space and os.environ.get("OAUTH_CLIENT_ID"))
 
     @classmethod
     def from_arguments(cls, arguments: list[str] | None = None) -> Settings:
@@ -55,6 +73,17 @@ class Settings:
         add("--port", type=int, default=env("port", os.environ.get("GRADIO_SERVER_PORT", cls.port)), help="0 for any")
         add("--share", action="store_true", default=env("share", "") == "1", help="open a public Gradio link")
         add("--password", default=env("password", cls.password), help="user:password the page asks for")
+        add("--open-access", action="store_true", default=env("open_access", "") == "1", help="let anybody in, no link")
+        add(
+            "--behind-proxy",
+            action="store_true",
+            default=env("behind_proxy", "") == "1",
+            help="a reverse proxy serves it",
+        )
+        add("--root-path", default=env("root_path", ""), help="path a reverse proxy serves the page under")
+        add(
+            "--link-hours", type=float, default=env("link_hours", cls.link_hours), help="how long a shared link is good"
+        )
         add("--outputs", type=Path, default=Path(env("outputs", cls.outputs)), help="folder for finished pictures")
         add("--models", type=_path, default=env("models", ""), help="folder of diffusers models to offer")
         add("--concurrency", type=int, default=env("concurrency", cls.concurrency), help="runs painted at once")

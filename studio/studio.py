@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import sys
 import tempfile
 import threading
 import time
@@ -29,6 +30,7 @@ from studio.models.library import EMBEDDED, Library
 from studio.request import RESIZE_MODES, GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
+from studio.sharing.sharing import Sharing
 from studio.status import Status
 from studio.timeline.runs import Runs
 
@@ -63,6 +65,8 @@ class Studio:
         quota = Quota.of(settings)
         self.collection = Collection(settings.outputs, self.inputs, quota, settings.provenance)
         """Finished pictures, and the history of them."""
+        self.sharing = Sharing(settings.outputs / ".sharing")
+        """Links for others, and what they may have painted."""
         self._spilled = tempfile.TemporaryDirectory(prefix="stepwise-", ignore_cleanup_errors=True)
         self.runs = Runs(settings.memory_mb * 2**20, Path(self._spilled.name), settings.most_runs)
         self._jobs = Jobs(settings.queue_size, settings.queue_per_owner)
@@ -196,7 +200,12 @@ class Studio:
         self._check_models(run.request)
         run.pictures = self._pictures(run.request)
         self.collection.check_room(run.owner)
-        self._jobs.put(run)
+        self.sharing.admit(run)
+        try:
+            self._jobs.put(run)
+        except StudioError:
+            self.sharing.dropped(run)
+            raise
         self.runs.add(run)
         return run
 
@@ -207,6 +216,19 @@ class Studio:
 
     def _pictures(self, request: GenerationRequest) -> dict[str, Path]:
         return {name: self.inputs.path(name) for name in request.pictures}
+
+    @property
+    def waiting(self) -> list[Run]:
+        """The runs that wait, in the order they will be painted."""
+        return self._jobs.waiting()
+
+    def gpu_memory(self) -> tuple[int, int] | None:
+        """Bytes in use and bytes in all of the GPU; None without one, or before PyTorch is loaded."""
+        torch = sys.modules.get("torch")
+        if torch is None or self.engine is None or not torch.cuda.is_available():
+            return None
+        free, total = torch.cuda.mem_get_info()
+        return total - free, total
 
     @property
     def queue_length(self) -> int:

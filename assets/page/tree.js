@@ -65,7 +65,7 @@ function draw() {
     dot(x(each.steps), y(index), marked);
     rows.append(row(each));
   });
-  find("rename").disabled = find("take").disabled = !now;
+  find("rename").disabled = find("take").disabled = find("share").disabled = !now;
   menu.classList.toggle("sw-off", !now);
   const selected = rows.querySelector('[aria-selected="true"]');
   if (selected && (selected.offsetTop < rows.scrollTop || selected.offsetTop + HEIGHT > rows.scrollTop + rows.clientHeight)) {
@@ -96,6 +96,21 @@ naming.addEventListener("submit", async (event) => {
     Object.assign(now, given, given.name ? { title: given.name } : {});
     draw();
   }
+});
+
+// A link by which others watch the run. Copying may be refused, so it can be selected, too.
+async function share() {
+  const made = await window.stepwise.ask("share", {}), link = made.link && new URL(made.link, document.baseURI).href;
+  find("shared-link").hidden = false;
+  find("told").textContent = made.message;
+  find("link").value = link || "";
+  find("link").select();
+  if (link && navigator.clipboard) navigator.clipboard.writeText(link).then(() => { find("told").textContent = `Copied. ${made.message}`; }, () => {});
+}
+find("share").addEventListener("click", share);
+find("unshare").addEventListener("click", async () => {
+  find("link").value = "";
+  find("told").textContent = (await window.stepwise.ask("unshare", {})).message;
 });
 
 watch("value", draw);

@@ -1,0 +1,83 @@
+"""The gate before everything that is served: Gradio's routes, its files and queue, and our own pages."""
+
+from __future__ import annotations
+
+import re
+
+from starlette._utils import get_route_path
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from components.access import BROWSER, VISITOR, YEAR_S, Access, Visitor, new_name
+from components.plain import cookie, sentence
+from studio.sharing import roles
+from studio.sharing.roles import Role
+
+OURS = re.compile(r"/(enter|watch|owner)/.*|/login|/owner|/watch/[\w-]+")
+SESSION = re.compile(r"/gradio_api/heartbeat/(?P<session>[\w-]+)")
+NO_LINK = "This page opens by a link: ask whoever runs it for one. A link that worked before has expired or was ended."
+FOREIGN = "Another page sent this request, so it was not done."
+
+
+class Gate:
+    """ASGI middleware: finds out who asks, refuses what they may not have, and passes the rest on."""
+
+    def __init__(self, app: ASGIApp, access: Access, ours: Router) -> None:
+        self._app, self._access, self._ours = app, access, ours
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request. Whatever is neither HTTP nor the start of the server is refused."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            asked = HTTPConnection(scope)
+            answer = self._refusal(asked, get_route_path(scope)) or self._app_for(get_route_path(scope))
+            await answer(scope, receive, self._marked(asked, send))
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    def _app_for(self, path: str) -> ASGIApp:
+        return self._ours if OURS.fullmatch(path) else self._app
+
+    def _refusal(self, asked: HTTPConnection, path: str) -> Response | None:
+        scope = asked.scope
+        if not self._access.is_own(asked, scope["method"]):
+            return sentence(403, FOREIGN)
+        link = roles.watched_link(path)
+        visitor = self._access.watcher(asked, link) if link else self._access.who(asked)
+        scope[VISITOR] = visitor
+        if roles.may(visitor.role if visitor else None, path):
+            return None if visitor is None or self._in_session(asked, path, visitor) else sentence(403, FOREIGN)
+        if visitor is not None:
+            return sentence(404, "There is nothing here.")
+        if path == "/" and self._access.asks_for_password:
+            return RedirectResponse("login", status_code=303)
+        return sentence(401, NO_LINK)
+
+    def _in_session(self, asked: HTTPConnection, path: str, visitor: Visitor) -> bool:
+        named = SESSION.fullmatch(path)
+        if visitor.role is Role.WATCHER or (named is None and path != "/gradio_api/queue/data"):
+            return True
+        session = named["session"] if named else asked.query_params.get("session_hash", "")
+        return self._access.owns_session(session, visitor)
+
+    def _marked(self, asked: HTTPConnection, send: Send) -> Send:
+        """Sends with the headers that every answer has, and gives a browser its name."""
+        nameless = get_route_path(asked.scope) == "/" and BROWSER not in asked.cookies
+        framed = bool(self._access.settings.space)
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers.setdefault("Referrer-Policy", "same-origin")
+                if not framed:  # a Space is shown in a frame
+                    headers.setdefault("Content-Security-Policy", "frame-ancestors 'self'")
+                if nameless and message["status"] == 200:
+                    headers.append("Set-Cookie", cookie(asked, BROWSER, new_name(), YEAR_S, framed))
+            await send(message)
+
+        return marked

@@ -1,0 +1,66 @@
+"""What watchers are sent: every step, encoded once for all of them, and nothing of the words."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from components import watching
+from components.stage import View
+from components.watching import Watched
+from studio import GenerationRequest, Run
+from studio.events import Cancelled, Event, Queued, Started, Step
+
+WATCHERS, STEPS = 200, 12
+
+
+def step(run: Run, index: int) -> Step:
+    return Step(
+        run=run.id,
+        index=index,
+        total=STEPS,
+        sigma=9.0 - index / 2,
+        timestep=1.0,
+        elapsed_s=0.5,
+        left_s=0.5,
+        preview=b"jpeg%d" % index,
+    )
+
+
+async def watched_by_many(run: Run) -> list[list[bytes]]:
+    watched = Watched(run)
+
+    async def watch() -> list[bytes]:
+        return [patch async for patch in watched.read()]
+
+    everybody = [asyncio.create_task(watch()) for _ in range(WATCHERS)]
+    for index in range(STEPS):
+        run.post(step(run, index))
+        await asyncio.sleep(0)
+    run.post(Cancelled(run=run.id, steps_done=STEPS))
+    return [*await asyncio.gather(*everybody), await watch()]
+
+
+def test_each_event_is_encoded_once_however_many_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[Event] = []
+    patch = watching._patch
+
+    def counted(view: View, event: Event) -> bytes:
+        encoded.append(event)
+        return patch(view, event)
+
+    monkeypatch.setattr(watching, "_patch", counted)
+    run = Run(GenerationRequest(prompt="[secret:words:0.5]", steps=STEPS), "user-ada")
+    run.post(Queued(run=run.id, ahead=0))
+    run.post(Started(run=run.id, steps=STEPS, evaluations=STEPS))
+    *everybody, late = asyncio.run(watched_by_many(run))
+    assert len(encoded) == STEPS + 3
+    for seen in everybody:
+        sent = b"".join(seen)
+        assert sent.count(b'"step":') == STEPS
+        assert sent.count(b'"over":true') == 1
+        assert b"secret" not in sent
+        assert b"words" not in sent
+    assert b'"step":' not in b"".join(late)
+    assert b'"over":true' in b"".join(late)
