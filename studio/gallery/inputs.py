@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import tempfile
 import threading
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from studio.durable import whole
 from studio.errors import UnreadablePicture
@@ -112,11 +113,28 @@ class Inputs:
 
 
 def upright(picture: Image.Image) -> Image.Image:
-    """RGB, turned as its camera held it, transparent places on white, 16 bit brought to 8."""
-    turned = ImageOps.exif_transpose(picture)
+    """RGB, turned as its camera held it, its colours in sRGB, transparent places on white, 16 bit
+    brought to 8."""
+    turned = _in_srgb(ImageOps.exif_transpose(picture))
     if turned.mode.startswith("I"):
         turned = turned.point(lambda value: value / 257).convert("L") if turned.mode == "I;16" else turned.convert("L")
     if turned.has_transparency_data:
         ground = Image.new("RGBA", turned.size, (*GROUND, 255))
         turned = Image.alpha_composite(ground, turned.convert("RGBA"))
     return turned.convert("RGB")
+
+
+def _in_srgb(picture: Image.Image) -> Image.Image:
+    """The same colours in sRGB, where a colour profile says that its numbers mean others."""
+    profile = picture.info.get("icc_profile")
+    if not profile or picture.mode not in ("RGB", "RGBA", "CMYK", "L"):
+        return picture
+    bare = picture.convert("RGB") if picture.mode == "RGBA" else picture
+    try:
+        source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(bare, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):  # a profile that cannot be read, or is of another kind of picture
+        return picture
+    if converted is not None and picture.mode == "RGBA":
+        converted.putalpha(picture.getchannel("A"))
+    return converted or picture

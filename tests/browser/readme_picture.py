@@ -1,7 +1,7 @@
 """Makes the README's pictures: ``make picture``.
 
-The page, photographed after it has painted and branched into another animal; and the tree of the
-runs, with one branch more, as the page exports it.
+The page, photographed after it has painted and branched into another animal; the tree of the
+runs, with one branch more, as the page exports it; and the canvas, with a house in lines on it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,18 @@ from studio import Settings, Studio
 from studio.gallery.pictures import LOCAL
 from studio.timeline.export import export_tree
 from tests.browser.chromium import launched
+from tests.browser.drawn import Canvas
 
 PROMPT, CHANGED = "a cat on a rainy street at night", "a fox on a rainy street at night"
 SEED, STEPS, LEFT_AT, SHOWN, FIRST_IN_STRIP = 9, 20, 9, 15, 6
 OUT, TREE, TREE_WIDTH = Path("assets/readme.png"), Path("assets/tree.jpg"), 2000
+CANVAS = Path("assets/canvas.png")
+HOUSE = (
+    ((30, 62), (30, 112), (90, 112), (90, 62)),
+    ((22, 62), (60, 26), (98, 62), (22, 62)),
+    ((52, 112), (52, 86), (68, 86), (68, 112)),
+)
+"""Strokes on a canvas of 128 x 128."""
 
 
 def use(page: Page) -> None:
@@ -47,8 +55,32 @@ def use(page: Page) -> None:
     page.wait_for_timeout(1_500)
 
 
+def draw(page: Page, url: str) -> None:
+    """A house in lines, and what the model makes of it."""
+    canvas = Canvas(page, url)
+    page.wait_for_selector("#footer b")
+    page.click(".sw-draw")
+    canvas.wait("new")
+    page.click(".sw-layers label:has-text('Lines')")
+    for points in HOUSE:
+        canvas.stroke(*points)
+    page.fill("#prompt textarea", "a house in a meadow at sunset")
+    page.fill("#steps input[type=number]", str(STEPS))
+    page.click("#seed-mode label:has-text('Locked')")
+    page.fill("#seed input", str(SEED))
+    page.press("#seed input", "Tab")
+    page.click("#controls .label-wrap")
+    page.click("#paint")
+    page.wait_for_selector('.sw-stage[data-state="finished"]')
+    page.wait_for_timeout(3_000)
+
+
+def photographed(page: Page) -> Image.Image:
+    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+
+
 def main() -> None:
-    """Paint, branch and photograph."""
+    """Paint, branch, draw and photograph."""
     with tempfile.TemporaryDirectory() as folder, Studio(Settings(outputs=Path(folder), port=0)) as studio:
         page = build(studio)
         _, url, _ = launch(page, studio, prevent_thread_lock=True, quiet=True)
@@ -57,11 +89,13 @@ def main() -> None:
             opened.goto(url)
             opened.wait_for_selector("#footer b")
             use(opened)
-            picture = Image.open(io.BytesIO(opened.screenshot())).convert("RGB")
+            photographed(opened).save(OUT, optimize=True)
+            save_tree(studio, Path(folder))
+            drawing = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="dark")
+            draw(drawing, url)
+            photographed(drawing).save(CANVAS, optimize=True)
         page.close()
-        picture.save(OUT, optimize=True)
-        save_tree(studio, Path(folder))
-    print(OUT, TREE)
+    print(OUT, TREE, CANVAS)
 
 
 def save_tree(studio: Studio, folder: Path) -> None:

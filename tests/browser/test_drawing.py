@@ -15,7 +15,7 @@ from studio import Run
 from studio.gallery.pictures import LOCAL
 from studio.models.library import EMBEDDED_CONTROL
 from tests.browser.conftest import WAIT_MS, Served
-from tests.browser.test_canvas import Canvas
+from tests.browser.drawn import Canvas
 from tests.browser.test_page import finished, set_number
 from tests.browser.test_timeline import branched, newest, paint
 

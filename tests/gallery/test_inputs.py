@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from studio.errors import UnreadablePicture
 from studio.gallery.inputs import Inputs, upright
@@ -62,6 +62,27 @@ def test_sixteen_bits_keep_their_brightness(tmp_path: Path, inputs: Inputs) -> N
 @given(st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "I;16"]))
 def test_every_mode_becomes_plain_colour(mode: str) -> None:
     assert upright(Image.new(mode, (3, 2))).mode == "RGB"
+
+
+def profile_with_red_and_blue_exchanged() -> bytes:
+    """sRGB's ICC profile with the tags of two of its primaries exchanged."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"rXYZ", b"????", 1).replace(b"bXYZ", b"rXYZ", 1).replace(b"????", b"bXYZ", 1)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colours_mean_what_their_profile_says(mode: str) -> None:
+    picture = Image.new("RGB", (4, 4), (200, 20, 20)).convert(mode)
+    assert upright(picture).getpixel((0, 0)) == (200, 20, 20)
+    picture.info["icc_profile"] = profile_with_red_and_blue_exchanged()
+    red, _, blue = upright(picture).getpixel((0, 0))  # type: ignore[misc]
+    assert blue > 3 * red
+
+
+def test_a_broken_profile_leaves_the_colours() -> None:
+    picture = Image.new("RGB", (4, 4), (200, 20, 20))
+    picture.info["icc_profile"] = b"no profile"
+    assert upright(picture).getpixel((0, 0)) == (200, 20, 20)
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, b"GIF89a\xff\xff\xff\xff"])
