@@ -63,3 +63,9 @@ class NothingToBranch(StudioError):
     """There is no such step to go on from, or nothing left to paint after it."""
 
     code = "branch"
+
+
+class UnreadableModel(StudioError):
+    """A file that was found where models lie is none we can read."""
+
+    code = "model_file"
