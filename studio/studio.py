@@ -48,7 +48,7 @@ class Studio:
 
     def __init__(self, settings: Settings = Settings()) -> None:
         self.settings = settings
-        self.library = Library(settings.models)
+        self.library = Library(settings.models, hub=True)
         self.status = Status()
         self.engine: Engine | None = None
         self.inputs = Inputs(settings.outputs / "inputs")
@@ -191,6 +191,7 @@ class Studio:
     def close(self) -> None:
         """Stop every run and the engine."""
         self._jobs.close()
+        self.library.close()
         self._thread.join()
         self._spilled.cleanup()
 
@@ -210,6 +211,7 @@ class Studio:
             from studio.engine import Engine
 
             self.engine = Engine(self._jobs, self.library, self.settings, self.status, self.runs, self.inputs)
+            self.library.watch()  # not earlier: two threads that import PyTorch at once may trip over each other
             self.engine.model(EMBEDDED)
             self.engine.serve()
         except Exception as error:
