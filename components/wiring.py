@@ -51,6 +51,7 @@ def bind(made: Bindings, controls: Controls, actions: Actions, branching: Branch
     _fill(made, controls, actions)
     _advise(made, controls, actions)
     gr.Timer(footer.EVERY_S).tick(made.footer, outputs=parts.footer, **QUICK)
+    gr.on([page.load, controls.model.focus], made.models, outputs=controls.model, **QUICK)
     page.unload(made.forget)
 
 
