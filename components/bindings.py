@@ -280,6 +280,10 @@ class Bindings:
         """The footer now."""
         return footer.text(self._studio.status.state, self._studio.queue_length, self._studio.runs.gauge)
 
+    def models(self) -> Any:
+        """The model menu with what the library has found by now."""
+        return gr.update(choices=self._studio.library.names)
+
     def on_size(self, width: float | None, height: float | None, model: str) -> str:
         """A word on the size for the chosen model."""
         return advice.on_size(width or 0, height or 0, self._studio.library.native_side(model))

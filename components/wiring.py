@@ -62,6 +62,7 @@ def bind(made: Bindings, controls: Controls, actions: Actions, branching: Branch
     _draw(made, controls, parts.drawn)
     _advise(made, controls, actions, parts.drawn)
     gr.Timer(footer.EVERY_S).tick(made.footer, outputs=parts.footer, **QUICK)
+    gr.on([page.load, controls.model.focus], made.models, outputs=controls.model, **QUICK)
     page.unload(made.forget)
 
 

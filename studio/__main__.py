@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("run", type=Path, help="file that --save wrote")
     export.add_argument("--kind", choices=KINDS, default="mp4")
     export.add_argument("--out", type=Path, required=True, help="file to write")
-    export.add_argument("--models", type=Path, help="folder of diffusers models")
+    export.add_argument("--models", type=Path, action="append", default=[], help="folder in which you keep models")
     return parser
 
 
@@ -67,7 +67,7 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=Path("picture.png"), help="file to write (default: %(default)s)")
     add("--frames", type=Path, help="folder for a JPEG of every step's predicted clean image")
     add("--save", type=Path, help="file for the whole run, to branch or export later")
-    add("--models", type=Path, help="folder of diffusers models")
+    add("--models", type=Path, action="append", default=[], help="folder in which you keep models")
 
 
 def _generate(studio: Studio, given: argparse.Namespace) -> Run:
@@ -135,7 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
-            Studio(Settings(outputs=Path(folder), models=given.models)) as studio,
+            Studio(Settings(outputs=Path(folder), models=tuple(given.models))) as studio,
         ):
             COMMANDS[given.command](studio, given)
     except (StudioError, OSError) as error:

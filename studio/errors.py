@@ -87,3 +87,9 @@ class OverAllowance(StudioError):
     """More than what the owner of the studio lets one person have painted."""
 
     code = "allowance"
+
+
+class UnreadableModel(StudioError):
+    """A file that was found where models lie is none we can read."""
+
+    code = "model_file"

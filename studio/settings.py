@@ -27,8 +27,8 @@ class Settings:
     link_hours: float = 168
     """How long a link for artists is good."""
     outputs: Path = Path("outputs")
-    models: Path | None = None
-    """A folder of diffusers folders to offer beside the embedded model."""
+    models: tuple[Path, ...] = ()
+    """Folders in which models are looked for, beside the embedded one and the Hugging Face cache."""
     concurrency: int = 4
     """Runs painted at once, their steps joined where they fit."""
     queue_size: int = 64
@@ -85,7 +85,9 @@ class Settings:
             "--link-hours", type=float, default=env("link_hours", cls.link_hours), help="how long a shared link is good"
         )
         add("--outputs", type=Path, default=Path(env("outputs", cls.outputs)), help="folder for finished pictures")
-        add("--models", type=_path, default=env("models", ""), help="folder of diffusers models to offer")
+        add(
+            "--models", type=_paths, action="extend", help="folder in which you keep models; may be given several times"
+        )
         add("--concurrency", type=int, default=env("concurrency", cls.concurrency), help="runs painted at once")
         add("--memory-mb", type=int, default=env("memory_mb", cls.memory_mb), help="memory for kept steps")
         add("--quota-mb", type=_number, default=env("quota_mb", ""), help="disk for all pictures, 0 for no limit")
@@ -95,15 +97,17 @@ class Settings:
         add("--precision", default=env("precision", cls.precision), help="auto, fp32, bf16 or fp16")
         add("--no-previews", dest="previews", action="store_false", help="paint without previews")
         add("--open", dest="open_browser", action="store_true", help="open the page in the browser")
-        return cls(**vars(parser.parse_args(arguments)))
+        given = vars(parser.parse_args(arguments))
+        return cls(**given | {"models": tuple(given["models"] or _paths(env("models", "")))})
 
 
 def _number(text: str) -> int | None:
     return int(text) if text else None
 
 
-def _path(text: str) -> Path | None:
-    return Path(text) if text else None
+def _paths(text: str) -> list[Path]:
+    """Paths as PATH joins them: with a colon, on Windows with a semicolon."""
+    return [Path(part).expanduser() for part in text.split(os.pathsep) if part]
 
 
 def _environment(name: str, default: object) -> str:

@@ -57,7 +57,7 @@ class Studio:
 
     def __init__(self, settings: Settings = Settings()) -> None:
         self.settings = settings
-        self.library = Library(settings.models)
+        self.library = Library(settings.models, hub=True)
         self.status = Status()
         self.engine: Engine | None = None
         self.inputs = Inputs(settings.outputs / "inputs")
@@ -239,6 +239,7 @@ class Studio:
         """Stop every run and the engine."""
         self._closing.set()
         self._jobs.close()
+        self.library.close()
         self._thread.join()
         self._tidying.join()
         self.collection.close()
@@ -271,6 +272,7 @@ class Studio:
             self.engine = Engine(
                 self._jobs, self.library, self.settings, self.status, self.runs, self.inputs, self.collection
             )
+            self.library.watch()  # not earlier: two threads that import PyTorch at once may trip over each other
             self.engine.model(EMBEDDED)
             self.engine.serve()
         except Exception as error:

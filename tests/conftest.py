@@ -30,6 +30,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def studio(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A running studio in fp32 on the CPU, with the tiny models beside the embedded one."""
-    settings = Settings(models=models, outputs=tmp_path_factory.mktemp("outputs"), device="cpu", precision="fp32")
+    settings = Settings(models=(models,), outputs=tmp_path_factory.mktemp("outputs"), device="cpu", precision="fp32")
     with Studio(settings) as running:
         yield running

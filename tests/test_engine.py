@@ -186,7 +186,7 @@ def test_a_full_disk_is_told(studio: Studio, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_closing_puts_every_run_aside(models: Path, tmp_path: Path) -> None:
-    studio = Studio(Settings(models=models, outputs=tmp_path, device="cpu", precision="fp32", concurrency=1))
+    studio = Studio(Settings(models=(models,), outputs=tmp_path, device="cpu", precision="fp32", concurrency=1))
     runs = [studio.submit(asked(steps=150, seed=seed)) for seed in range(3)]
     studio.close()
     assert all(isinstance(last(run), Paused) for run in runs)

@@ -14,8 +14,8 @@ def test_arguments_win_over_the_environment_and_that_over_defaults(monkeypatch: 
     monkeypatch.setenv("STEPWISE_CONCURRENCY", "2")
     monkeypatch.setenv("STEPWISE_OUTPUTS", "elsewhere")
     assert Settings.from_arguments([]).concurrency == 2
-    given = Settings.from_arguments(["--concurrency", "3", "--models", "mine"])
-    assert (given.concurrency, given.outputs, given.models) == (3, Path("elsewhere"), Path("mine"))
+    given = Settings.from_arguments(["--concurrency", "3", "--models", "mine", "--models", "yours"])
+    assert (given.concurrency, given.outputs, given.models) == (3, Path("elsewhere"), (Path("mine"), Path("yours")))
 
 
 def test_a_space_listens_where_it_is_told_and_is_public(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,35 +1,50 @@
-"""The models there are: the embedded one, and diffusers folders the owner points at."""
+"""The models there are: the embedded one, and those found where people already have theirs."""
 
-import json
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from studio.errors import ModelUnavailable
+from studio.models.family import Kind
+from studio.models.scan import Found, candidates, describe, hub_cache, read_json
 
 EMBEDDED = "stepwise-embedded"
 EMBEDDED_CONTROL = "stepwise-lines"
 EMBEDDED_FOLDER = Path(__file__).parent.parent.parent / "assets" / "embedded"
+RESCAN_SECONDS = 20.0
 
 
 class Library:
-    """Models by name. Names are what requests carry; paths stay here."""
+    """Models by name. Names are what requests carry; paths stay here.
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folders = {EMBEDDED: EMBEDDED_FOLDER}
-        if folder is not None and folder.is_dir():
-            found = sorted(path for path in folder.iterdir() if (path / "model_index.json").is_file())
-            self._folders |= {path.name: path for path in found}
-        self._controls = {EMBEDDED_CONTROL: EMBEDDED_FOLDER / "controlnet"} | _controls(folder)
+    What lies directly in the folders and can be painted is known at once; ``rescan`` finds everything else, and
+    ``watch`` does so again and again in its own thread. Any thread may ask meanwhile.
+    """
+
+    def __init__(self, folders: Iterable[Path] = (), hub: bool = False) -> None:
+        """``hub`` adds the Hugging Face cache."""
+        self._roots, self._hub = tuple(folders), hub
+        self._found: dict[Path, tuple[tuple[int, int], Found]] = {}
+        self._stop, self._scanning = threading.Event(), threading.Lock()
+        for root in filter(Path.is_dir, self._roots):
+            for path in sorted(root.iterdir()):
+                if any((path / name).is_file() for name in ("model_index.json", "config.json")):
+                    self._take(path)
+
+    @property
+    def found(self) -> list[Found]:
+        """Everything found until now beside the embedded model, readable or not."""
+        return [found for _, found in list(self._found.values())]
 
     @property
     def names(self) -> list[str]:
-        """Every model's name, the embedded one first."""
-        return list(self._folders)
+        """The name of every model that can be painted, the embedded one first."""
+        return list(self._folders())
 
     @property
     def controls(self) -> list[str]:
         """Every ControlNet's name, the embedded one first."""
-        return list(self._controls)
+        return list(self._controls())
 
     def control_folder(self, name: str) -> Path:
         """Where a ControlNet is.
@@ -37,16 +52,17 @@ class Library:
         Raises:
             ModelUnavailable: if there is none of that name.
         """
-        if name not in self._controls:
-            raise ModelUnavailable(f"There is no ControlNet of that name. There are: {', '.join(self.controls)}.")
-        return self._controls[name]
+        controls = self._controls()
+        if name not in controls:
+            raise ModelUnavailable(f"There is no ControlNet of that name. There are: {', '.join(controls)}.")
+        return controls[name]
 
     def native_side(self, name: str) -> int:
         """The side, in pixels, of the pictures a model was trained on; read from its
         configuration, without loading it."""
         folder = self.folder(name)
-        sample = _read(folder / "unet" / "config.json").get("sample_size", 64)
-        levels = _read(folder / "vae" / "config.json").get("block_out_channels", ()) or (1, 1, 1, 1)
+        sample = read_json(folder / "unet" / "config.json").get("sample_size", 64)
+        levels = read_json(folder / "vae" / "config.json").get("block_out_channels", ()) or (1, 1, 1, 1)
         return int(sample) * 2 ** (len(levels) - 1)
 
     def folder(self, name: str) -> Path:
@@ -55,22 +71,67 @@ class Library:
         Raises:
             ModelUnavailable: if there is none of that name.
         """
-        if name not in self._folders:
-            raise ModelUnavailable(f"There is no model of that name. There are: {', '.join(self.names)}.")
-        return self._folders[name]
+        folders = self._folders()
+        if name not in folders:
+            raise ModelUnavailable(f"There is no model of that name. There are: {', '.join(folders)}.")
+        return folders[name]
+
+    def rescan(self) -> None:
+        """Look at what is new or has changed, and forget what is gone. Results appear as they come."""
+        with self._scanning:
+            there = set()
+            for path, name in self._candidates():
+                if self._stop.is_set():
+                    return
+                there.add(path)
+                self._take(path, name)
+            for path in self._found.keys() - there:
+                del self._found[path]
+
+    def watch(self) -> None:
+        """Rescan in a thread of its own until ``close``."""
+        threading.Thread(target=self._watch, name="library", daemon=True).start()
+
+    def close(self) -> None:
+        """End the watching."""
+        self._stop.set()
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            self.rescan()
+            self._stop.wait(RESCAN_SECONDS)
+
+    def _candidates(self) -> Iterator[tuple[Path, str]]:
+        for root in self._roots:
+            yield from ((path, "") for path in candidates(root))
+        if self._hub:
+            yield from ((path, name) for name, path in hub_cache().items())
+
+    def _take(self, path: Path, name: str = "") -> None:
+        stamp = _stamp(path)
+        if path not in self._found or self._found[path][0] != stamp:
+            self._found[path] = (stamp, describe(path, name))
+
+    def _controls(self) -> dict[str, Path]:
+        folders = [found for found in self.found if found.nature.kind == Kind.CONTROLNET and found.path.is_dir()]
+        return {EMBEDDED_CONTROL: EMBEDDED_FOLDER / "controlnet"} | {found.name: found.path for found in folders}
+
+    def _folders(self) -> dict[str, Path]:
+        """Folders by name. Of two of one name the later one is called by its parent, too."""
+        folders = {EMBEDDED: EMBEDDED_FOLDER}
+        for found in self.found:
+            if found.paintable:
+                name = found.name if found.name not in folders else f"{found.name} ({found.path.parent.name})"
+                folders.setdefault(name, found.path)
+        return folders
 
 
-def _controls(folder: Path | None) -> dict[str, Path]:
-    """ControlNets by name among the diffusers folders in one."""
-    if folder is None or not folder.is_dir():
-        return {}
-    found = sorted(path for path in folder.iterdir() if (path / "config.json").is_file())
-    return {path.name: path for path in found if _read(path / "config.json").get("_class_name") == "ControlNetModel"}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes when a model does: bytes and time of the file, or of the folder's description."""
+    for file in (path / "model_index.json", path / "config.json", path):
+        try:
+            told = file.stat()
+        except OSError:
+            continue
+        return told.st_size, told.st_mtime_ns
+    return 0, 0

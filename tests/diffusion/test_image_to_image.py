@@ -151,7 +151,7 @@ def test_a_saved_run_brings_its_picture_and_its_forward_process(
     run = painted(studio.submit(asked(studio.inputs.add(picture), "Euler a")))
     run.save(tmp_path / "run.stepwise")
     assert run.forward is not None
-    with Studio(Settings(models=models, outputs=tmp_path / "elsewhere", device="cpu", precision="fp32")) as other:
+    with Studio(Settings(models=(models,), outputs=tmp_path / "elsewhere", device="cpu", precision="fp32")) as other:
         opened = other.open(tmp_path / "run.stepwise")
         assert opened.forward is not None
         assert opened.forward.steps[-1].preview == run.forward.steps[-1].preview

@@ -22,7 +22,7 @@ def test_the_embedded_model_is_small_files_of_safetensors() -> None:
 
 
 def test_models_are_known_by_name_and_paths_stay_inside(models: Path) -> None:
-    library = Library(models)
+    library = Library([models])
     assert library.names == [EMBEDDED, "tiny-epsilon", "tiny-v"]
     assert library.native_side(EMBEDDED) == 128
     assert library.native_side("tiny-v") == 64

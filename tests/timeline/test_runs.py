@@ -15,7 +15,7 @@ from studio.events import Finished, Step
 @pytest.fixture
 def small(models: Path, tmp_path: Path) -> Iterator[Studio]:
     """A studio with one megabyte for kept steps and room for few runs."""
-    settings = Settings(models=models, outputs=tmp_path, device="cpu", precision="fp32", memory_mb=1, most_runs=6)
+    settings = Settings(models=(models,), outputs=tmp_path, device="cpu", precision="fp32", memory_mb=1, most_runs=6)
     with Studio(settings) as running:
         yield running
 

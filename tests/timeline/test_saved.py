@@ -52,7 +52,7 @@ def test_it_goes_on_after_a_restart(studio: Studio, models: Path, tmp_path: Path
     changed = studio.branch(run, 4, sampler="Heun", remaining=3)
     assert changed.result.paths
     changed.save(tmp_path / "run.stepwise")
-    with Studio(Settings(models=models, outputs=tmp_path, device="cpu", precision="fp32")) as restarted:
+    with Studio(Settings(models=(models,), outputs=tmp_path, device="cpu", precision="fp32")) as restarted:
         opened = restarted.open(tmp_path / "run.stepwise")
         branch = restarted.branch(opened, len(opened.steps) - 2)
         assert branch.result.paths

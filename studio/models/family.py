@@ -1,0 +1,129 @@
+"""What a file of weights is, told from the names and shapes of its tensors."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from studio.models.header import Header
+
+
+class Kind(StrEnum):
+    """What a file is for, as people call it."""
+
+    CHECKPOINT = "checkpoint"
+    VAE = "VAE"
+    LORA = "LoRA"
+    TEXTUAL_INVERSION = "textual inversion"
+    CONTROLNET = "ControlNet"
+    TEXT_ENCODER = "text encoder"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Nature:
+    """Kind and family of a file; what it does not tell is left empty."""
+
+    kind: Kind
+    family: str = ""
+    inpainting: bool = False
+    prediction: str = ""
+    """epsilon or v, where the file says so."""
+
+
+# The type diffusers infers begins with the word; longer words first.
+_FAMILIES = {
+    "inpainting_v2": "SD 2.x",
+    "inpainting": "SD 1.x",
+    "instruct-pix2pix": "SD 1.x",
+    "v1": "SD 1.x",
+    "v2": "SD 2.x",
+    "xl_refiner": "SDXL refiner",
+    "xl_": "SDXL",
+    "playground-v2-5": "Playground 2.5",
+    "stable_cascade": "Stable Cascade",
+    "sd35": "SD 3.5",
+    "sd3": "SD 3",
+    "flux-2": "FLUX.2",
+    "flux-3": "FLUX.3",
+    "flux": "FLUX.1",
+    "chroma": "Chroma",
+    "z-image": "Z-Image",
+    "qwen-image": "Qwen-Image",
+    "sana": "Sana",
+    "lumina2": "Lumina 2",
+    "auraflow": "AuraFlow",
+    "ltx2": "LTX-2",
+    "ltx-video": "LTX-Video",
+    "wan": "Wan",
+    "hunyuan-video": "HunyuanVideo",
+    "hidream": "HiDream",
+    "mochi": "Mochi",
+    "cosmos": "Cosmos",
+}
+_BY_TEXT_WIDTH = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL"}
+"""Columns of the projection that reads the prompt in a U-Net's cross-attention."""
+_LORA = (".lora_down.weight", ".lora_up.weight", ".lora_A.weight", ".lora_B.weight", ".lora.down.weight")
+_LORA_DOWN = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight")
+_CONTROLNET = ("control_model.time_embed.0.weight", "controlnet_cond_embedding.conv_in.weight")
+
+
+def nature_of(header: Header) -> Nature:
+    """Kind and family of the file with that header. Never raises: a file nothing is known of is unknown."""
+    names = header.tensors.keys()
+    if any(name.endswith(_LORA) for name in names):
+        return Nature(Kind.LORA, _lora_family(header))
+    if names & {"emb_params", "clip_l", "clip_g"}:
+        return Nature(Kind.TEXTUAL_INVERSION, _embedding_family(header))
+    if any(name in names for name in _CONTROLNET):
+        return Nature(Kind.CONTROLNET, _by_text_width(header, ("attn2.to_k.weight",)))
+    if {"decoder.conv_in.weight", "decoder.conv_out.weight"} <= names:
+        return Nature(Kind.VAE)
+    if names & {"text_model.embeddings.token_embedding.weight", "shared.weight"}:
+        return Nature(Kind.TEXT_ENCODER)
+    return _checkpoint(header)
+
+
+def _checkpoint(header: Header) -> Nature:
+    """By diffusers' own tables. Its last resort is "v1", so that one has to be shown by its key."""
+    from diffusers.loaders.single_file_utils import CHECKPOINT_KEY_NAMES, infer_diffusers_model_type
+
+    try:
+        inferred = str(infer_diffusers_model_type(header.tensors))
+    except (LookupError, TypeError, ValueError, AttributeError, UnboundLocalError):
+        return Nature(Kind.UNKNOWN)  # it has a known key of a shape that no model has
+    if inferred == "v1" and CHECKPOINT_KEY_NAMES["v1"] not in header.tensors:
+        return Nature(Kind.UNKNOWN)
+    family = next((name for start, name in _FAMILIES.items() if inferred.startswith(start)), "")
+    if not family:
+        return Nature(Kind.UNKNOWN)
+    inpainting = "inpaint" in inferred or inferred == "flux-fill"
+    return Nature(Kind.CHECKPOINT, family, inpainting, _prediction(header))
+
+
+def _prediction(header: Header) -> str:
+    said = header.metadata.get("modelspec.prediction_type", "").lower()
+    if "v_pred" in header.tensors or said in ("v", "v_prediction"):
+        return "v"
+    return "epsilon" if said in ("eps", "epsilon") else ""
+
+
+def _lora_family(header: Header) -> str:
+    names = header.tensors.keys()
+    if any("double_blocks" in name or "single_transformer_blocks" in name for name in names):
+        return "FLUX.1"
+    ends = [part + down for part in ("attn2_to_k", "attn2.to_k") for down in _LORA_DOWN]
+    return _by_text_width(header, (*ends, "attn2.processor.to_k_lora.down.weight"))
+
+
+def _by_text_width(header: Header, ends: Iterable[str]) -> str:
+    shapes = (info.shape for name, info in header.tensors.items() if name.endswith(tuple(ends)) and info.shape)
+    # A kohya convolution is (rank, columns, 1, 1), a linear layer (rank, columns).
+    widths = (shape[1] for shape in shapes if len(shape) > 1)
+    return next((_BY_TEXT_WIDTH[width] for width in widths if width in _BY_TEXT_WIDTH), "")
+
+
+def _embedding_family(header: Header) -> str:
+    if "clip_g" in header.tensors:
+        return "SDXL"
+    found = header.tensors.get("emb_params")
+    return _BY_TEXT_WIDTH.get(found.shape[-1], "") if found and found.shape else ""

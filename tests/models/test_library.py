@@ -1,0 +1,85 @@
+"""Models where people already have them: found, told apart, offered where they can be painted."""
+
+import json
+from pathlib import Path
+
+import numpy
+from safetensors.numpy import save_file
+
+from studio.models.family import Kind
+from studio.models.library import EMBEDDED, Library
+from studio.models.scan import Found, printable
+
+
+def lora(path: Path, metadata: dict[str, str] | None = None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight"
+    save_file({name: numpy.zeros((4, 768), numpy.float16)}, path, metadata)
+
+
+def pipeline(folder: Path, kind: str = "StableDiffusionPipeline", **unet: int) -> None:
+    (folder / "unet").mkdir(parents=True)
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": kind}))
+    (folder / "unet" / "config.json").write_text(json.dumps(unet))
+
+
+def by_name(library: Library) -> dict[str, Found]:
+    return {found.name: found for found in library.found}
+
+
+def test_models_are_found_in_folders_within_folders(tmp_path: Path) -> None:
+    lora(tmp_path / "models" / "Lora" / "fox.safetensors", {"ss_tag_frequency": '{"10_fox": {"fox": 9, "red": 2}}'})
+    pipeline(tmp_path / "models" / "diffusers" / "mine", cross_attention_dim=1024)
+    library = Library([tmp_path])
+    library.rescan()
+    found = by_name(library)
+    assert found["fox"].nature.kind == Kind.LORA
+    assert (found["fox"].nature.family, found["fox"].trigger_words) == ("SD 1.x", "fox, red")
+    assert (found["mine"].nature.kind, found["mine"].nature.family) == (Kind.CHECKPOINT, "SD 2.x")
+    assert library.names == [EMBEDDED, "mine"]
+
+
+def test_only_what_can_be_painted_is_offered(tmp_path: Path) -> None:
+    pipeline(tmp_path / "xl", "StableDiffusionXLPipeline", cross_attention_dim=2048)
+    pipeline(tmp_path / "fill", "StableDiffusionInpaintPipeline", cross_attention_dim=768, in_channels=9)
+    pipeline(tmp_path / "plain", cross_attention_dim=768, in_channels=4)
+    library = Library([tmp_path])
+    assert library.names == [EMBEDDED, "plain"]
+    assert by_name(library)["xl"].nature.family == "SDXL"
+    assert by_name(library)["fill"].nature.inpainting
+
+
+def test_new_files_appear_changed_ones_are_read_again_and_gone_ones_go(tmp_path: Path) -> None:
+    library = Library([tmp_path])
+    (tmp_path / "fox.safetensors").write_bytes(b"<html>not yet</html>")
+    library.rescan()
+    assert "web page" in by_name(library)["fox"].problem
+    lora(tmp_path / "fox.safetensors")
+    library.rescan()
+    assert not by_name(library)["fox"].problem
+    (tmp_path / "fox.safetensors").unlink()
+    library.rescan()
+    assert library.found == []
+
+
+def test_a_pickle_is_never_loaded_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "old.ckpt").write_bytes(b"\x80\x02}q\x00.")
+    library = Library([tmp_path])
+    library.rescan()
+    assert "can run code" in by_name(library)["old"].problem
+
+
+def test_two_models_of_one_name_are_both_offered(tmp_path: Path) -> None:
+    for parent in ("a", "b"):
+        pipeline(tmp_path / parent / "same", cross_attention_dim=768)
+    assert Library([tmp_path / "a", tmp_path / "b"]).names == [EMBEDDED, "same", "same (b)"]
+
+
+def test_names_hold_no_control_characters_and_no_ways_to_elsewhere() -> None:
+    assert printable("a\x00b\nc\u202e/../d") == "a_b_c__.._d"
+
+
+def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
+    library = Library([tmp_path / "nowhere"])
+    library.rescan()
+    assert library.names == [EMBEDDED]
