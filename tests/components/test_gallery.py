@@ -40,7 +40,7 @@ class Page:
         studio: Any = SimpleNamespace(collection=collection)
         self.gallery = Gallery(studio, self.visitors)
         self.functions: dict[str, Callable[[Any], Any]] = {each.__name__: each for each in self.gallery.functions()}
-        self.ada, self.eve = (self.visitors.admit(request(name)) for name in ("ada", "eve"))
+        self.ada, self.eve = (self.visitors.admit(request(name)) for name in ("user-ada", "user-eve"))
 
     def ask(self, name: str, session: object, **asked: Any) -> Any:
         return self.functions[f"gallery_{name}"]({"session": session} | asked)
@@ -91,14 +91,14 @@ def test_nobody_else_reaches_it_by_any_id(page: Page, hers: Kept, visitor: str) 
 
 def test_its_events_go_by_whose_request_it_is(page: Page, hers: Kept, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
-    assert page.gallery.settings_of(request("ada"), event(id=hers.id))["seed"] == 7
-    assert page.gallery.start_from(request("ada"), event(id=hers.id)).size == (16, 16)
-    assert Path(page.gallery.zip(request("ada"), event(ids=[hers.id]))).is_relative_to(tmp_path / "served")
+    assert page.gallery.settings_of(request("user-ada"), event(id=hers.id))["seed"] == 7
+    assert page.gallery.start_from(request("user-ada"), event(id=hers.id)).size == (16, 16)
+    assert Path(page.gallery.zip(request("user-ada"), event(ids=[hers.id]))).is_relative_to(tmp_path / "served")
     for act in (page.gallery.settings_of, page.gallery.start_from, page.gallery.zip):
         with pytest.raises(gr.Error):
-            act(request("eve"), event(id=hers.id, ids=[hers.id]))
+            act(request("user-eve"), event(id=hers.id, ids=[hers.id]))
         with pytest.raises(gr.Error):
-            act(request("ada"), event(id="x", ids="x"))
+            act(request("user-ada"), event(id="x", ids="x"))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -125,4 +125,4 @@ def test_a_picture_whose_file_is_gone_is_not_there(page: Page, hers: Kept) -> No
     assert page.ask("picture", page.ada, id=hers.id) == {}
     assert page.ask("thumbs", page.ada, ids=[hers.id]) == {}
     with pytest.raises(gr.Error, match="not here any more"):
-        page.gallery.start_from(request("ada"), event(id=hers.id))
+        page.gallery.start_from(request("user-ada"), event(id=hers.id))

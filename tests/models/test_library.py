@@ -43,8 +43,10 @@ def test_only_what_can_be_painted_is_offered(tmp_path: Path) -> None:
     pipeline(tmp_path / "xl", "StableDiffusionXLPipeline", cross_attention_dim=2048)
     pipeline(tmp_path / "fill", "StableDiffusionInpaintPipeline", cross_attention_dim=768, in_channels=9)
     pipeline(tmp_path / "plain", cross_attention_dim=768, in_channels=4)
+    pipeline(tmp_path / "refiner", "StableDiffusionXLImg2ImgPipeline", cross_attention_dim=1280)
+    pipeline(tmp_path / "flux", "FluxPipeline")
     library = Library([tmp_path])
-    assert library.names == [EMBEDDED, "plain"]
+    assert library.names == [EMBEDDED, "fill", "plain", "xl"]
     assert by_name(library)["xl"].nature.family == "SDXL"
     assert by_name(library)["fill"].nature.inpainting
 

@@ -10,7 +10,7 @@ import torch
 from studio import GenerationRequest, Settings, Studio
 from studio.errors import ModelUnavailable
 from studio.models import device
-from studio.models.library import EMBEDDED, EMBEDDED_FOLDER, Library
+from studio.models.library import EMBEDDED, EMBEDDED_CONTROL, EMBEDDED_FOLDER, Library
 from studio.models.loader import load
 
 
@@ -21,9 +21,13 @@ def test_the_embedded_model_is_small_files_of_safetensors() -> None:
     assert not [path for path in files if path.suffix in (".bin", ".pt", ".ckpt", ".pkl")]
 
 
+XL_CONTROLS = ("tiny-xl-control", "tiny-xl-control-2")
+
+
 def test_models_are_known_by_name_and_paths_stay_inside(models: Path) -> None:
     library = Library([models])
-    assert library.names == [EMBEDDED, "tiny-epsilon", "tiny-v"]
+    assert library.names == [EMBEDDED, "tiny-epsilon", "tiny-inpainting", "tiny-v", "tiny-xl", "tiny-xl-inpainting"]
+    assert library.controls == [EMBEDDED_CONTROL, "tiny-control", "tiny-control-2", *XL_CONTROLS]
     assert library.native_side(EMBEDDED) == 128
     assert library.native_side("tiny-v") == 64
     with pytest.raises(ModelUnavailable, match="There is no model of that name"):
