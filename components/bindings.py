@@ -71,7 +71,7 @@ class Bindings:
 
     def _looped(self, run: Run) -> GenerationRequest:
         """The same once more, from the picture it made, with the next seed."""
-        image = self._studio.collection.bring_picture(run.result.images[0], run.owner)
+        image = self._studio.collection.bring(run.result.images[0], run.owner)
         seed = (run.request.seed + 1) % (MAX_SEED + 1)
         return dataclasses.replace(run.request, image=image, seed=seed)
 

@@ -97,7 +97,7 @@ class Form:
             return None
         return ControlUnit(
             model=value["model"],
-            image=self._studio.collection.bring_picture(image, owner),
+            image=self._studio.collection.bring(image, owner),
             weight=value["weight"],
             start=value["start"],
             end=value["end"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from studio.canvas import preprocess
 from studio.errors import StudioError
@@ -28,7 +28,7 @@ class Downloading:
         self.end = ""
         """How it ended, once it has."""
 
-    def sentences(self) -> Iterator[str]:
+    def sentences(self) -> Generator[str]:
         """How far it is, until it has ended."""
         thread = threading.Thread(target=self._work, daemon=True)
         thread.start()

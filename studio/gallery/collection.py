@@ -77,8 +77,8 @@ class Collection:
             raise
         return path, text
 
-    def bring(self, path: Path, owner: str) -> str:
-        """Keep a picture somebody brings to start from, and return its name.
+    def bring(self, brought: Path | Image.Image, owner: str) -> str:
+        """Keep a picture somebody brings, a file or one that was made for them, and return its name.
 
         Raises:
             UnreadablePicture: if it is none that can be read.
@@ -87,22 +87,7 @@ class Collection:
         """
         self.check_room(owner)
         try:
-            name = self._inputs.add_file(path)
-            self.brought(name, owner)
-        except (OSError, sqlite3.Error) as error:
-            raise NotSaved(_sentence(str(error))) from error
-        return name
-
-    def bring_picture(self, picture: Image.Image, owner: str) -> str:
-        """The same for one that was made for somebody, a control map say.
-
-        Raises:
-            QuotaReached: if there is no room.
-            NotSaved: if it could not be written.
-        """
-        self.check_room(owner)
-        try:
-            name = self._inputs.add(picture)
+            name = self._inputs.add_file(brought) if isinstance(brought, Path) else self._inputs.add(brought)
             self.brought(name, owner)
         except (OSError, sqlite3.Error) as error:
             raise NotSaved(_sentence(str(error))) from error

@@ -32,13 +32,18 @@ HOUSE = (
 """Strokes on a canvas of 128 x 128."""
 
 
-def use(page: Page) -> None:
-    """What a person would do first."""
-    page.fill("#prompt textarea", PROMPT)
+def ask(page: Page, prompt: str) -> None:
+    """The settings that both pictures share."""
+    page.fill("#prompt textarea", prompt)
     page.fill("#steps input[type=number]", str(STEPS))
     page.click("#seed-mode label:has-text('Locked')")
     page.fill("#seed input", str(SEED))
     page.press("#seed input", "Tab")
+
+
+def use(page: Page) -> None:
+    """What a person would do first."""
+    ask(page, PROMPT)
     page.click("#paint")
     page.wait_for_selector('.sw-stage[data-state="finished"]')
     page.wait_for_timeout(3_000)
@@ -64,11 +69,7 @@ def draw(page: Page, url: str) -> None:
     page.click(".sw-layers label:has-text('Lines')")
     for points in HOUSE:
         canvas.stroke(*points)
-    page.fill("#prompt textarea", "a house in a meadow at sunset")
-    page.fill("#steps input[type=number]", str(STEPS))
-    page.click("#seed-mode label:has-text('Locked')")
-    page.fill("#seed input", str(SEED))
-    page.press("#seed input", "Tab")
+    ask(page, "a house in a meadow at sunset")
     page.click("#controls .label-wrap")
     page.click("#paint")
     page.wait_for_selector('.sw-stage[data-state="finished"]')

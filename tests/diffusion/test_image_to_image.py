@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import StableDiffusionImg2ImgPipeline
 from PIL import Image, ImageDraw
-from torch import Tensor
 
 from studio import GenerationRequest, Run, Settings, Studio
-from studio.diffusion import noise, samplers
 from studio.errors import RequestRefused, StudioError
 from studio.models.library import EMBEDDED
 from studio.presets import SAMPLERS
+from tests.diffusion.bare import bare
 
 
 @pytest.fixture(scope="module")
@@ -42,32 +40,15 @@ def painted(run: Run) -> Run:
     return run
 
 
-def bare(folder: Path, request: GenerationRequest, picture: Image.Image) -> Tensor:
-    """The latents of the plain pipeline, called as its documentation says."""
-    pipeline = StableDiffusionImg2ImgPipeline.from_pretrained(folder, safety_checker=None)
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.unet.to(memory_format=torch.channels_last)
-    pipeline.scheduler = samplers.build(request, pipeline.scheduler.config)
-    latents: Tensor = pipeline(
-        request.prompt,
-        image=picture,
-        strength=request.strength,
-        negative_prompt=request.negative_prompt,
-        num_inference_steps=request.steps,
-        guidance_scale=request.cfg_scale,
-        generator=noise.generators(request.seeds),
-        output_type="latent",
-    ).images
-    return latents
-
-
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_is_identical_to_the_bare_pipeline(
     studio: Studio, models: Path, picture: Image.Image, sampler: str
 ) -> None:
     request = asked(studio.inputs.add(picture), sampler)
     run = painted(studio.submit(request))
-    assert torch.equal(run.steps[-1].latents, bare(models / "tiny-epsilon", request, picture))
+    assert torch.equal(
+        run.steps[-1].latents, bare(models, request, "StableDiffusionImg2Img", image=picture, strength=request.strength)
+    )
     assert len(run.steps) == run.evaluations
 
 
