@@ -28,7 +28,7 @@ function tell(facts) {
 }
 
 props.value = { ...said };
-for (const name of ["start", "pause", "go", "stop", "views"]) section.querySelector(`.sw-${name}`).classList.add("sw-not-here");
+for (const name of ["draw", "start", "pause", "go", "stop", "views"]) section.querySelector(`.sw-${name}`).classList.add("sw-not-here");
 section.querySelector(".sw-empty").replaceChildren("The picture appears here with its first step.");
 (function (element, props, trigger, watch, server) {
 /* stage.js */

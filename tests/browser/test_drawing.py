@@ -173,8 +173,9 @@ def test_the_picture_follows_the_pen(canvas: Canvas, served: Served) -> None:
     assert live.request.steps == 8
     assert not list(served.outputs.glob(f"**/*{live.id}*.png")), "nothing of it is saved"
     seed = live.request.seed
+    page.evaluate("document.querySelector('.sw-delay').textContent = ''")
     canvas.stroke((56, 110), (56, 82), (72, 82), (72, 110))
-    page.wait_for_function("document.querySelector('#stage .sw-stage').dataset.state === 'finished'")
+    page.wait_for_function(f"{LIVE}.includes('behind the pen')")
     expect(page.locator(".sw-step")).to_have_text("Step 8 of 8")
     page.uncheck(".sw-live")
     kept = painted(canvas, served, "a house", 1)

@@ -159,7 +159,9 @@ def test_its_settings_fill_the_controls(gallery: Page, filled: list[str]) -> Non
 def test_another_picture_starts_from_it(gallery: Page, filled: list[str]) -> None:
     gallery.get_by_role("button", name=filled[0]).click()
     gallery.get_by_role("button", name="Start from this").click()
-    expect(gallery.locator("#start-picture img")).to_be_visible()
+    gallery.wait_for_selector("#boards[data-canvas]")
+    expect(gallery.locator("#stage")).to_be_visible()
+    assert gallery.evaluate("window.stepwise.canvas.isEmpty()") is False
 
 
 def test_thrown_away_while_it_is_large_it_can_be_brought_back_there(gallery: Page, filled: list[str]) -> None:

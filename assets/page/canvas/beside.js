@@ -45,6 +45,7 @@ document.addEventListener("stepwise:look", ({ detail }) => {
   ended = 0;
 });
 find("live").addEventListener("change", (event) => {
+  clearTimeout(soon);
   find("delay").textContent = "";
   if (event.target.checked) tell("stepwise:canvas", { reason: "live" });
 });
