@@ -14,7 +14,7 @@ test: $(VENV)/test  ## lint, types, unit tests and the page in a real browser
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m tests.browser.chromium
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 bench: $(VENV)/test  ## speeds, as ratios measured side by side
 	$(BIN)/python -m tests.bench $(ARGS)
