@@ -52,18 +52,19 @@ class Jobs:
             run.post(Queued(run=run.id, ahead=self._order().index(run)))
             self._changed.notify_all()
 
-    def take(self, timeout: float | None = 0) -> Run | None:
-        """The next run, waiting ``timeout`` seconds for one (None: until there is one, an
-        errand, or the queue is closed)."""
+    def take(self, timeout: float | None = 0, wanted: Callable[[Run], bool] = lambda _: True) -> Run | None:
+        """The first of the owners' next runs that is wanted, waiting ``timeout`` seconds for one to
+        come (None: until there is one, an errand, or the queue is closed)."""
         with self._changed:
             self._changed.wait_for(lambda: self._owners or self._closed or self._errands, timeout)
-            if not self._owners:
-                return None
-            owner, waiting = self._owners.popitem(last=False)
-            run = waiting.popleft()
-            if waiting:
-                self._owners[owner] = waiting
-            return run
+            for owner, waiting in self._owners.items():
+                if wanted(waiting[0]):
+                    run = waiting.popleft()
+                    del self._owners[owner]
+                    if waiting:
+                        self._owners[owner] = waiting
+                    return run
+            return None
 
     def remove(self, run: Run) -> bool:
         """Take a waiting run out; False if it was not waiting any more."""
