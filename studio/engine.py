@@ -207,7 +207,7 @@ class Engine:
                 self._start(taken)
 
     def _has_turn(self, run: Run) -> bool:
-        return may_join([active.hand for active in self._active], self._settings.concurrency, run.owner)
+        return run.ready and may_join([active.hand for active in self._active], self._settings.concurrency, run.owner)
 
     def _tell_places(self) -> None:
         """Tell waiting runs, now and then, how many come before them and when their turn may be."""

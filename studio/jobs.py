@@ -34,8 +34,9 @@ class Jobs:
         """Whether ``close`` was called."""
         return self._closed
 
-    def put(self, run: Run) -> None:
-        """Let the run wait, and tell it how many come before it.
+    def put(self, run: Run, accepted: bool = False) -> None:
+        """Let the run wait, and tell it how many come before it. One that was accepted before, by an
+        earlier process, is never refused for want of room.
 
         Raises:
             QueueFull: when its owner or everybody together has too many waiting.
@@ -44,9 +45,9 @@ class Jobs:
             mine = self._owners.get(run.owner, deque())
             if self._closed:
                 raise QueueFull("The studio is closing.")
-            if len(mine) >= self._per_owner:
+            if len(mine) >= self._per_owner and not accepted:
                 raise QueueFull(f"You have {len(mine)} pictures waiting already: let one finish, or stop one.")
-            if len(self) >= self._size:
+            if len(self) >= self._size and not accepted:
                 raise QueueFull(f"{len(self)} pictures are waiting already: try again in a moment.")
             self._owners.setdefault(run.owner, mine).append(run)
             run.post(Queued(run=run.id, ahead=self._order().index(run)))
