@@ -74,8 +74,8 @@ class Run:
         """How the picture it starts from was noised; None where it starts from noise or a step."""
         self.evaluations = 0
         """How many steps it will have in all; known once it is painted."""
-        self.when_ended: Callable[[Run], None] = lambda _: None
-        """Called once, after the last event."""
+        self.when_ended: Callable[[Run, Event], None] = lambda *_: None
+        """Called with the last event, before anybody hears of it."""
         self.cancel_asked = self.pause_asked = False
         self._lease_s, self._left = lease_s, False
         self._renewed = time.monotonic()
@@ -204,10 +204,10 @@ class Run:
         with self._changed:
             if self.ended:
                 return
+            if isinstance(event, LAST_EVENTS):
+                self.when_ended(self, event)
             self._events.append(dataclasses.replace(event, sequence=len(self._events)))
             self._changed.notify_all()
-        if self.ended:
-            self.when_ended(self)
 
     def events_after(self, position: int, timeout: float | None = None) -> list[Event]:
         """The events from number ``position`` on, as soon as there is one; none after the timeout."""

@@ -19,7 +19,7 @@ from studio.canvas.resize import resized
 from studio.canvas.start import start_of
 from studio.diffusion.midway import START
 from studio.errors import GenerationFailed, NothingToBranch, RequestRefused, StudioError
-from studio.events import Failed
+from studio.events import Event, Failed, Paused
 from studio.gallery.collection import Collection
 from studio.gallery.inputs import Inputs
 from studio.gallery.pictures import LOCAL
@@ -263,8 +263,8 @@ class Studio:
         self.runs.add(run)
         return run
 
-    def _ended(self, run: Run) -> None:
-        if not (self._closing.is_set() and run.paused):
+    def _ended(self, run: Run, end: Event) -> None:
+        if not (self._closing.is_set() and isinstance(end, Paused)):
             self._journal.drop(run.id)
 
     def _check_models(self, request: GenerationRequest) -> None:
