@@ -15,7 +15,7 @@ from studio.canvas.masks import softened
 from studio.canvas.outpaint import OVERLAP, Sides, extended
 from studio.canvas.start import Start, control_map, start_of
 from studio.errors import StudioError
-from studio.request import ControlUnit, GenerationRequest, Inpaint
+from studio.request import RESIZE_MODES, ControlUnit, GenerationRequest, Inpaint
 
 PICTURE, MASK = "a" * 64, "b" * 64
 
@@ -67,6 +67,17 @@ def test_outside_the_blurred_mask_every_pixel_stays(
     assert outside_is_equal(made.whole, finished, made.shown)
     if only_masked:
         assert outside_is_equal(picture, finished, softened(mask, blur))
+
+
+@pytest.mark.parametrize("mode", RESIZE_MODES)
+def test_a_mask_that_is_made_smaller_reaches_no_further(mode: str) -> None:
+    mask = Image.new("L", (512, 512))
+    mask.paste(255, (200, 200, 300, 300))
+    request = GenerationRequest(image=PICTURE, inpaint=Inpaint(mask=MASK, blur=0), resize_mode=mode)
+    made = start_of(request, {PICTURE: photograph(512, 512), MASK: mask.convert("RGB")}.__getitem__)
+    assert made is not None
+    assert made.shown is not None
+    assert made.shown.getbbox() == pytest.approx((50, 50, 75, 75), abs=1)
 
 
 def test_inside_the_mask_the_painted_picture_shows_wholly() -> None:
