@@ -262,8 +262,10 @@ class Bindings:
             return ""
         try:
             changed = dataclasses.replace(run.request, **self._form.changes(run, values))
-        except (TypeError, StudioError):
+        except TypeError:
             return ""
+        except StudioError as error:
+            return escape(str(error))
         found = compare.differences(run.request, changed)
         return escape("; ".join(each.sentence for each in found)) or "Unchanged: the same picture again."
 

@@ -30,6 +30,10 @@ PLAIN = (
 """Settings whose widgets have their values as they are."""
 MOST_RUNS = 16
 MOST_MAPS = 256
+FROM_NOISE = (
+    "This run started from noise, and so do its branches: there is no picture for the mask to keep. "
+    "Send a step to the canvas and press Paint, or put the canvas away."
+)
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,15 @@ class Form:
 
     def changes(self, run: Run, values: tuple[Any, ...]) -> dict[str, Any]:
         """What the widgets' values would change in a branch of a run. Where the canvas is put
-        away, mask and control stay as they are."""
+        away, mask and control stay as they are.
+
+        Raises:
+            StudioError: as ``asked``, and for a mask where the run has no picture.
+        """
         asked = self.asked(values, run.owner).request
         kept = () if values[0] else ("inpaint", "control")
+        if asked.inpaint and not kept and not run.request.image:
+            raise RequestRefused("inpaint", FROM_NOISE)
         changed = {name: getattr(asked, name) for name in BRANCHABLE if name not in kept}
         return {name: value for name, value in changed.items() if value != getattr(run.request, name)}
 

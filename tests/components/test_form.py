@@ -19,6 +19,7 @@ from components.form import Form, fields_of
 from components.visitors import Visitors
 from studio import GenerationRequest, Studio
 from studio.canvas import preprocess
+from studio.errors import RequestRefused
 from studio.models.library import EMBEDDED, EMBEDDED_CONTROL
 from studio.request import ControlUnit, Inpaint
 from tests.components.test_visitors import request
@@ -81,7 +82,12 @@ def test_a_map_is_taken_once_however_often_the_form_is_read(
     form: Form, values: Values, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken, take = [], preprocess.control_map
-    monkeypatch.setattr(preprocess, "control_map", lambda name, image: taken.append(name) or take(name, image))
+
+    def counted(name: str, image: Image.Image) -> Image.Image:
+        taken.append(name)
+        return take(name, image)
+
+    monkeypatch.setattr(preprocess, "control_map", counted)
     told = layers(tmp_path, picture=photo())
     given = values(**{"layers": told, "0.source": PICTURE, "0.preprocessor": "Invert (dark lines on light)"})
     first, second = form.asked(given, ADA).request, form.asked(given, ADA).request
@@ -108,6 +114,17 @@ def test_settings_bring_nobody_elses_pictures(form: Form, studio: Studio, defaul
 def test_settings_without_a_control_net_leave_none_of_the_last(form: Form, defaults: dict[str, Any]) -> None:
     filled = dict(zip(defaults, form.filled(fields_of(GenerationRequest()), ADA), strict=True))
     assert [filled[f"{number}.source"] for number in range(3)] == [LINES, OFF, OFF]
+
+
+def test_a_branch_of_noise_is_told_why_it_takes_no_mask(
+    studio: Studio, form: Form, values: Values, tmp_path: Path
+) -> None:
+    run = studio.submit(GenerationRequest(steps=2))
+    list(run)
+    told = layers(tmp_path, picture=photo(), mask=Image.new("L", (128, 128), 255))
+    with pytest.raises(RequestRefused, match="started from noise"):
+        form.changes(run, values(layers=told))
+    assert "prompt" in form.changes(run, values(prompt="a boat"))
 
 
 def test_a_loop_takes_the_strength_that_is_set_though_it_began_from_noise(
