@@ -113,6 +113,20 @@ def test_an_empty_mask_is_told() -> None:
         start(photograph(), Image.new("L", (200, 120)))
 
 
+def test_a_mask_that_is_cut_off_with_the_picture_is_told() -> None:
+    given = {PICTURE: photograph(), MASK: stroke(box=(2, 40, 20, 70)).convert("RGB")}
+    request = GenerationRequest(image=PICTURE, inpaint=Inpaint(mask=MASK), resize_mode="Crop and resize")
+    with pytest.raises(StudioError, match="choose another resize mode"):
+        start_of(request, given.__getitem__)
+
+
+def test_a_mask_too_faint_to_free_anything_is_told_but_works_softly() -> None:
+    faint = Image.new("L", (200, 120), 40)
+    with pytest.raises(StudioError, match="too faint"):
+        start(photograph(), faint)
+    assert start(photograph(), faint, soft=True).mask is not None
+
+
 def test_a_mask_of_another_size_is_brought_to_the_pictures() -> None:
     made = start(photograph(), stroke(100, 60, (30, 20, 55, 35)), only_masked=True)
     assert made.shown is not None
