@@ -344,8 +344,10 @@ class Bindings:
         return tree.value(self._studio, run.owner, run)
 
     def _failed(self, request: gr.Request, error: StudioError) -> Shown:
-        view = stage.IDLE | {"state": "failed", "message": str(error), "session": self._visitors.admit(request)}
-        return view, SKIP, SKIP, SKIP
+        """What was refused, above the run that is shown: its picture and steps stay."""
+        run, session = self._shown(request), self._visitors.admit(request)
+        view = stage.View.of(run, session).value if run is not None and run.ended else stage.IDLE
+        return view | {"state": "failed", "message": str(error), "session": session}, SKIP, SKIP, SKIP
 
 
 def _whole(text: str, name: str) -> int:

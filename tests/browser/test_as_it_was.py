@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import expect
 
+from studio.gallery.pictures import LOCAL
 from tests.browser.conftest import Served
 from tests.browser.drawn import Canvas
 from tests.browser.test_drawing import canvas, choose, draw_house, painted
@@ -55,6 +57,31 @@ def test_a_start_without_a_mask_leaves_none_of_the_last(canvas: Canvas, served: 
     page.set_input_files(OPEN_PICTURE, plain.result.paths[0])
     canvas.wait("clear")
     assert painted(canvas, served, "a cat in a meadow", 2).request.inpaint is None
+
+
+def test_what_is_refused_leaves_the_picture_that_is_shown(canvas: Canvas, served: Served) -> None:
+    page = canvas.page
+    draw_house(canvas)
+    painted(canvas, served, "a house in a meadow")
+    page.fill("#width input", "100")
+    page.click("button#paint")
+    expect(page.locator(".sw-message")).to_have_text(re.compile("Width must be a multiple of 8"))
+    expect(page.locator(".sw-strip li")).to_have_count(8)
+    page.fill("#width input", "128")
+    painted(canvas, served, "a house in a meadow", 2)
+
+
+def test_live_leaves_one_draft_however_much_is_drawn(canvas: Canvas, served: Served) -> None:
+    page = canvas.page
+    page.check(".sw-live")
+    for left in (30, 50, 70):
+        choose(canvas, "Lines")
+        canvas.stroke((left, 40), (left, 90))
+        page.wait_for_function("document.querySelector('.sw-delay').textContent.includes('behind the pen')")
+        page.evaluate("document.querySelector('.sw-delay').textContent = ''")
+    page.uncheck(".sw-live")
+    page.wait_for_selector("#stage .sw-stage[data-state=finished]")
+    assert [run.draft for run in served.studio.runs.of(LOCAL)] == [True]
 
 
 def test_an_upload_that_fails_is_told_and_what_was_drawn_stays(canvas: Canvas) -> None:
