@@ -65,15 +65,15 @@ class Bindings:
                     if not run.succeeded or self._shown(request) is not run:
                         return
                     if asked.loops > 1:
-                        one = self._looped(run)
+                        one = self._looped(run, asked.strength)
         except StudioError as error:
             yield self._failed(request, error)
 
-    def _looped(self, run: Run) -> GenerationRequest:
+    def _looped(self, run: Run, strength: float) -> GenerationRequest:
         """The same once more, from the picture it made, with the next seed."""
         image = self._studio.collection.bring(run.result.images[0], run.owner)
         seed = (run.request.seed + 1) % (MAX_SEED + 1)
-        return dataclasses.replace(run.request, image=image, seed=seed)
+        return dataclasses.replace(run.request, image=image, seed=seed, strength=strength)
 
     def live(self, request: gr.Request, *values: Any) -> Iterator[Shown]:
         """Paint what is drawn in a few steps, in the place of the one painted so before, which is
@@ -83,13 +83,14 @@ class Bindings:
             before.cancel()
         try:
             owner = self._visitors.owner(request)
-            asked = self._form.asked(values, owner).request
-            seed = asked.resolved().seed if before is None else before.request.seed
-            quick = dataclasses.replace(asked, steps=min(asked.steps, LIVE_STEPS), batch_size=1, seed=seed)
+            asked = self._form.asked(values, owner)
+            full = asked.request.resolved()
+            seed = full.seed if asked.locked or before is None else before.request.seed
+            quick = dataclasses.replace(full, steps=min(full.steps or 0, LIVE_STEPS), batch_size=1, seed=seed)
             run = self._studio.submit(quick, owner, LEASE_S, draft=True)
             if before is not None and before.draft:
                 self._studio.runs.forget(before)
-            yield from self._follow(run, request, False)
+            yield from self._follow(run, request, asked.locked)
         except StudioError as error:
             yield self._failed(request, error)
 
@@ -244,11 +245,15 @@ class Bindings:
         run = self._shown(request)
         if run is None:
             raise gr.Error("There is no run to take settings from yet.", print_exception=False)
-        return self.filled(fields_of(run.request))
+        return self.filled(request, fields_of(run.request))
 
-    def filled(self, fields: dict[str, Any]) -> tuple[Any, ...]:
+    def filled(self, request: gr.Request, fields: dict[str, Any]) -> tuple[Any, ...]:
         """Start picture and mask for the canvas, and every widget, from a request's fields."""
-        return self._form.sent(fields) + self._form.filled(fields)
+        owner = self._visitors.owner(request)
+        sent = self._form.sent(fields, owner)
+        if fields.get("image") and sent[0] is None:
+            gr.Warning("The picture this started from is not among yours here: bring it to the canvas.")
+        return sent + self._form.filled(fields, owner)
 
     def differences(self, request: gr.Request, *values: Any) -> str:
         """What a branch would change, in a few words."""
@@ -257,8 +262,10 @@ class Bindings:
             return ""
         try:
             changed = dataclasses.replace(run.request, **self._form.changes(run, values))
-        except (TypeError, StudioError):
+        except TypeError:
             return ""
+        except StudioError as error:
+            return escape(str(error))
         found = compare.differences(run.request, changed)
         return escape("; ".join(each.sentence for each in found)) or "Unchanged: the same picture again."
 
@@ -296,7 +303,7 @@ class Bindings:
             return SKIP, SKIP
         return LOCKED, newest[0].seed
 
-    def fill(self, path: str) -> tuple[Any, ...]:
+    def fill(self, request: gr.Request, path: str) -> tuple[Any, ...]:
         """The controls from a picture's infotext."""
         try:
             text = pictures.read_infotext(Path(path))
@@ -304,7 +311,7 @@ class Bindings:
             raise gr.Error(str(error), print_exception=False) from None
         if not text:
             raise gr.Error("This picture carries no settings.", print_exception=False)
-        return self.filled(infotext.to_fields(infotext.parse(text)))
+        return self.filled(request, infotext.to_fields(infotext.parse(text)))
 
     # The canvas
 
@@ -337,8 +344,10 @@ class Bindings:
         return tree.value(self._studio, run.owner, run)
 
     def _failed(self, request: gr.Request, error: StudioError) -> Shown:
-        view = stage.IDLE | {"state": "failed", "message": str(error), "session": self._visitors.admit(request)}
-        return view, SKIP, SKIP, SKIP
+        """What was refused, above the run that is shown: its picture and steps stay."""
+        run, session = self._shown(request), self._visitors.admit(request)
+        view = stage.View.of(run, session).value if run is not None and run.ended else stage.IDLE
+        return view | {"state": "failed", "message": str(error), "session": session}, SKIP, SKIP, SKIP
 
 
 def _whole(text: str, name: str) -> int:

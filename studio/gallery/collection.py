@@ -97,6 +97,11 @@ class Collection:
         """Count a picture to start from, which is there, to an owner's."""
         self.history.add_input(name, owner, self._inputs.path(name).stat().st_size, time.time())
 
+    def has_brought(self, name: str, owner: str) -> bool:
+        """Whether a picture to start from is here and this owner's: its name alone, which every
+        picture made from it carries, opens nobody else's."""
+        return self._inputs.has(name) and self.history.has_input(name, owner)
+
     def count_inputs(self) -> None:
         """Enter pictures to start from that nobody is known to have brought; they count to all."""
         for name in self._inputs.names() - self.history.inputs():

@@ -155,6 +155,10 @@ class History:
         """Names of all pictures to start from."""
         return {row["name"] for row in self._rows("SELECT DISTINCT name FROM inputs", [])}
 
+    def has_input(self, name: str, owner: str) -> bool:
+        """Whether this owner brought that picture."""
+        return bool(self._rows("SELECT 1 FROM inputs WHERE name = ? AND owner = ?", [name, owner]))
+
     def forget_inputs(self, names: Iterable[str]) -> None:
         """Drop pictures to start from for good."""
         self._write("DELETE FROM inputs WHERE name = ?", [(name,) for name in names])

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from studio.durable import whole
@@ -18,6 +19,8 @@ from studio.gallery.pictures import MOST_PIXELS, TOO_LARGE
 KINDS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 LONGEST_SIDE = 8192
 """Of a canvas; the masked part alone of a large picture is painted at its own size."""
+QUICK = 1
+"""Of zlib's levels: a large photograph is written several times as fast as at the usual one, and a sixth larger."""
 GROUND = (255, 255, 255)
 """What shows through transparent places."""
 
@@ -35,13 +38,15 @@ class Inputs:
         Raises:
             OSError: if it could not be written.
         """
-        plain = upright(picture)
+        return self._keep(upright(picture))
+
+    def _keep(self, plain: Image.Image) -> str:
         digest = hashlib.sha256(f"{plain.width}x{plain.height}".encode() + plain.tobytes()).hexdigest()
         path = self._path(digest)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole(path) as partial:
-                plain.save(partial, "PNG")
+                plain.save(partial, "PNG", compress_level=QUICK)
         return digest
 
     def add_file(self, path: Path) -> str:
@@ -52,17 +57,8 @@ class Inputs:
             UnreadablePicture: if it is none we can read, or too large.
             OSError: if it could not be written.
         """
-        try:
-            with Image.open(path, formats=KINDS) as picture:
-                if picture.width * picture.height > MOST_PIXELS:
-                    raise UnreadablePicture(TOO_LARGE)
-                with self._large:
-                    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-                    return self.add(picture)
-        except (UnreadablePicture, Image.DecompressionBombError):
-            raise UnreadablePicture(TOO_LARGE) from None
-        except Exception as error:  # Pillow raises many kinds for broken files; all mean: not readable
-            raise UnreadablePicture(f"This file is no picture that can be read ({', '.join(KINDS)}).") from error
+        with self._large:
+            return self._keep(_read(path))
 
     def names(self) -> set[str]:
         """Of all pictures that are here."""
@@ -96,7 +92,7 @@ class Inputs:
             UnreadablePicture: if it is not here.
         """
         if not self.has(name):
-            raise UnreadablePicture("The picture this starts from is not here: bring it again.")
+            raise UnreadablePicture("A picture or a map that this is painted from is not here: bring it again.")
         return self._path(name)
 
     def get(self, name: str) -> Image.Image:
@@ -112,16 +108,37 @@ class Inputs:
         return self._folder / f"{name}.png"
 
 
+def _read(path: Path) -> Image.Image:
+    try:
+        with Image.open(path, formats=KINDS) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise UnreadablePicture(TOO_LARGE)
+            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+            return upright(picture)
+    except (UnreadablePicture, Image.DecompressionBombError):
+        raise UnreadablePicture(TOO_LARGE) from None
+    except Exception as error:  # Pillow raises many kinds for broken files; all mean: not readable
+        raise UnreadablePicture(f"This file is no picture that can be read ({', '.join(KINDS)}).") from error
+
+
 def upright(picture: Image.Image) -> Image.Image:
-    """RGB, turned as its camera held it, its colours in sRGB, transparent places on white, 16 bit
-    brought to 8."""
+    """RGB, turned as its camera held it, its colours in sRGB, transparent places on white, deep
+    greys brought to 8 bits."""
     turned = _in_srgb(ImageOps.exif_transpose(picture))
-    if turned.mode.startswith("I"):
-        turned = turned.point(lambda value: value / 257).convert("L") if turned.mode == "I;16" else turned.convert("L")
+    if turned.mode.startswith(("I", "F")):
+        turned = _in_eight_bits(turned)
     if turned.has_transparency_data:
         ground = Image.new("RGBA", turned.size, (*GROUND, 255))
         turned = Image.alpha_composite(ground, turned.convert("RGBA"))
     return turned.convert("RGB")
+
+
+def _in_eight_bits(picture: Image.Image) -> Image.Image:
+    """Grey of 16 bits, or in 32 bits of whatever scale holds its lightest pixel, in 8."""
+    values = np.nan_to_num(np.asarray(picture, np.float64))
+    scales = {"I": (255, 65535, 2**31), "F": (1, 255, 65535, 2**31)}.get(picture.mode, (65535,))
+    white = next((scale for scale in scales if values.max() <= scale), values.max())
+    return Image.fromarray((values.clip(0, white) * (255 / white)).round().astype(np.uint8))
 
 
 def _in_srgb(picture: Image.Image) -> Image.Image:
