@@ -18,7 +18,7 @@ from studio import limits
 from studio.canvas.resize import resized
 from studio.canvas.start import start_of
 from studio.diffusion.midway import START
-from studio.errors import GenerationFailed, NothingToBranch, RequestRefused, StudioError
+from studio.errors import NothingToBranch, NotSaved, RequestRefused, StudioError
 from studio.events import Event, Failed, Paused
 from studio.gallery.collection import Collection
 from studio.gallery.inputs import Inputs
@@ -256,7 +256,7 @@ class Studio:
                 self._journal.write(run, tries)
             self._jobs.put(run, accepted=tries > 1)
         except OSError as error:
-            raise GenerationFailed(f"The request could not be written down: {error.strerror or error}.") from None
+            raise NotSaved(f"The request could not be written down: {error.strerror or error}.") from None
         except StudioError:
             self._journal.drop(run.id)
             raise

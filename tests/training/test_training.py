@@ -159,7 +159,7 @@ def test_the_student_learns_at_the_noise_levels_it_paints_at() -> None:
     solver = few_steps.SolverPath(denoiser.training_schedule(), torch.device("cpu"))
     scheduler = samplers.build(FEW_STEPS, denoiser.training_schedule().config)
     scheduler.set_timesteps(FEW_STEPS.steps)
-    taught = [solver.timesteps[few_steps.WITHIN * step] for step in range(few_steps.STEPS, 0, -1)]
+    taught = [int(solver.timesteps[few_steps.WITHIN * step]) for step in range(few_steps.STEPS, 0, -1)]
     assert scheduler.timesteps.tolist() == pytest.approx(taught, abs=1)
 
 
