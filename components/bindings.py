@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
@@ -61,6 +62,7 @@ class Bindings:
             for one in asked.request.batches(asked.count):
                 for _ in range(asked.loops):
                     run = self._studio.submit(one, owner, LEASE_S)
+                    yield from self._waited(run, request)
                     yield from self._follow(run, request, asked.locked)
                     if not run.succeeded or self._shown(request) is not run:
                         return
@@ -68,6 +70,16 @@ class Bindings:
                         one = self._looped(run, asked.strength)
         except StudioError as error:
             yield self._failed(request, error)
+
+    def _waited(self, run: Run, request: gr.Request) -> Iterator[Shown]:
+        """Until what this tab paints already has ended; meanwhile the run may be painted beside it."""
+        with self._viewers.waiting(str(request.session_hash), run) as may_be_shown:
+            if not may_be_shown():
+                gr.Info("It comes next, after what is being painted.")
+            while not may_be_shown():
+                run.renew()
+                yield SKIP, SKIP, SKIP, SKIP
+                time.sleep(HEARTBEAT_S)
 
     def _looped(self, run: Run, strength: float) -> GenerationRequest:
         """The same once more, from the picture it made, with the next seed."""
