@@ -22,7 +22,7 @@ from components.form import Form, fields_of
 from components.loading import Downloading
 from components.viewers import Viewers
 from components.visitors import Visitors
-from studio import GenerationRequest, Run, Studio, advice
+from studio import GenerationRequest, Run, Studio, advice, limits
 from studio.canvas import preprocess
 from studio.errors import StudioError
 from studio.gallery import infotext, pictures
@@ -55,6 +55,7 @@ class Bindings:
         owner = self._visitors.owner(request)
         try:
             asked = self._form.asked(values, owner)
+            limits.check(asked.request)
             room, nearly = self._studio.collection.gauge(owner)
             if nearly:
                 gr.Warning(f"Your pictures take {room}.")
@@ -244,11 +245,13 @@ class Bindings:
         run = self._shown(request)
         if run is None:
             raise gr.Error("There is no run to take settings from yet.", print_exception=False)
-        return self.filled(fields_of(run.request))
+        return self.filled(request, fields_of(run.request))
 
-    def filled(self, fields: dict[str, Any]) -> tuple[Any, ...]:
-        """Start picture and mask for the canvas, and every widget, from a request's fields."""
-        return self._form.sent(fields) + self._form.filled(fields)
+    def filled(self, request: gr.Request, fields: dict[str, Any]) -> tuple[Any, ...]:
+        """Start picture and mask for the canvas, and every widget, from a request's fields; of pictures
+        only those of whoever asks."""
+        owner = self._visitors.owner(request)
+        return self._form.sent(fields, owner) + self._form.filled(fields, owner)
 
     def differences(self, request: gr.Request, *values: Any) -> str:
         """What a branch would change, in a few words."""
@@ -264,11 +267,11 @@ class Bindings:
 
     # How it works
 
-    def noised(self, picture: Image.Image | None, timestep: float) -> str:
+    def noised(self, picture: str | None, timestep: float) -> str:
         """A picture at a noise level, in both spaces."""
         return how.shown(self._studio, picture, timestep)
 
-    def bring_back(self, picture: Image.Image | None, timestep: float) -> tuple[Image.Image, float]:
+    def bring_back(self, picture: str | None, timestep: float) -> tuple[str, float]:
         """Picture and strength of a run that starts from there."""
         if picture is None:
             raise gr.Error("Drop a picture first.", print_exception=False)
@@ -296,7 +299,7 @@ class Bindings:
             return SKIP, SKIP
         return LOCKED, newest[0].seed
 
-    def fill(self, path: str) -> tuple[Any, ...]:
+    def fill(self, request: gr.Request, path: str) -> tuple[Any, ...]:
         """The controls from a picture's infotext."""
         try:
             text = pictures.read_infotext(Path(path))
@@ -304,7 +307,7 @@ class Bindings:
             raise gr.Error(str(error), print_exception=False) from None
         if not text:
             raise gr.Error("This picture carries no settings.", print_exception=False)
-        return self.filled(infotext.to_fields(infotext.parse(text)))
+        return self.filled(request, infotext.to_fields(infotext.parse(text)))
 
     # The canvas
 

@@ -125,8 +125,9 @@ class Form:
         empty = {"width": 16, "height": 16, "picture": "", "mask": "", "sketch": "", "extended": False}
         return self.control_map(value, Layers.of(_parsed(given["layers"]) or empty, Path(get_upload_folder())), owner)
 
-    def filled(self, fields: dict[str, Any]) -> tuple[Any, ...]:
-        """Values for every widget from a request's fields, with what is missing at its default."""
+    def filled(self, fields: dict[str, Any], owner: str) -> tuple[Any, ...]:
+        """Values for every widget from a request's fields, with what is missing at its default; of pictures
+        only that owner's."""
         known = {field.name: field.default for field in dataclasses.fields(GenerationRequest)}
         if fields.get("model") not in self._studio.library.names:
             fields = {name: value for name, value in fields.items() if name != "model"}
@@ -135,29 +136,32 @@ class Form:
         values |= {"schedule": gr.Dropdown(choices=schedules_of(told["sampler"]), value=told["schedule"])}
         values |= {"batch_size": told["batch_size"] if "branch" in fields else 1, "batch_count": 1, "loops": 1}
         values |= {name: told[name] for name in ("variation_seed", "variation_strength", "seed")}
-        values |= {"seed_mode": LOCKED} | self._canvas(told)
+        values |= {"seed_mode": LOCKED} | self._canvas(told, owner)
         return tuple(values.get(name, gr.skip()) for name in self._names)
 
-    def _canvas(self, told: dict[str, Any]) -> dict[str, Any]:
+    def _canvas(self, told: dict[str, Any], owner: str) -> dict[str, Any]:
         values: dict[str, Any] = {"strength": told["strength"], "resize_mode": told["resize_mode"]}
         if (inpaint := told["inpaint"]) is not None:
             area = ONLY_MASKED if inpaint.only_masked else WHOLE
             values |= {"blur": inpaint.blur, "content": inpaint.content, "area": area}
             values |= {"padding": inpaint.padding, "soft": inpaint.soft}
         for number, unit in enumerate(told["control"][:UNITS]):
-            if self._studio.inputs.has(unit.image) and unit.model in self._studio.library.controls:
-                path = str(self._studio.inputs.path(unit.image))
+            if self._studio.collection.may_use(unit.image, owner) and unit.model in self._studio.library.controls:
+                path = str(self._studio.collection.start(unit.image, owner))
                 values |= {f"{number}.{name}": getattr(unit, name) for name in ("model", "weight", "start", "end")}
                 values |= {f"{number}.mode": unit.mode, f"{number}.resize_mode": unit.resize_mode}
                 values |= {f"{number}.source": OWN, f"{number}.own": gr.Image(path, visible=True)}
                 values |= {f"{number}.preprocessor": "None"}
         return values
 
-    def sent(self, fields: dict[str, Any]) -> tuple[Any, Any]:
-        """The start picture and the mask of a request's fields, for the canvas; None where there are none."""
-        inpaint, inputs = fields.get("inpaint"), self._studio.inputs
-        names = (fields.get("image", ""), inpaint.mask if inpaint else "")
-        return tuple(str(inputs.path(name)) if name and inputs.has(name) else None for name in names)  # type: ignore[return-value]
+    def sent(self, fields: dict[str, Any], owner: str) -> tuple[str | None, str | None]:
+        """The start picture and the mask of a request's fields, for the canvas; None where that owner has none."""
+        inpaint = fields.get("inpaint")
+        return self._start(fields.get("image", ""), owner), self._start(inpaint.mask if inpaint else "", owner)
+
+    def _start(self, name: str, owner: str) -> str | None:
+        collection = self._studio.collection
+        return str(collection.start(name, owner)) if collection.may_use(name, owner) else None
 
 
 def fields_of(request: GenerationRequest) -> dict[str, Any]:

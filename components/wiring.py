@@ -172,7 +172,7 @@ def bind_gallery(
     """Tie what the gallery sends to the controls, or has downloaded."""
 
     def take(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
-        return made.filled(browsing.settings_of(request, event))
+        return made.filled(request, browsing.settings_of(request, event))
 
     sent = [drawn.sent_picture, drawn.sent_mask]
     gallery.take(take, outputs=[*sent, *controls.inputs()], **QUICK).then(None, sent, js=ON_CANVAS)

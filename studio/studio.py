@@ -139,9 +139,8 @@ class Studio:
         run, pictures = saved.open_run(path, owner, self._decoder)
         self._check_models(run.request)
         for name, png in pictures.items():
-            self.inputs.restore(name, png)
-            self.collection.brought(name, owner)
-        run.pictures = self._pictures(run.request)
+            self.collection.restore(name, png, owner)
+        run.pictures = self._pictures(run)
         run.began_from = self._forward(run) if run.request.image and len(run.recording) else None
         self.runs.add(run)
         return run
@@ -198,7 +197,7 @@ class Studio:
     def _put(self, run: Run) -> Run:
         limits.check(run.request)
         self._check_models(run.request)
-        run.pictures = self._pictures(run.request)
+        run.pictures = self._pictures(run)
         self.collection.check_room(run.owner)
         self.sharing.admit(run)
         try:
@@ -214,8 +213,8 @@ class Studio:
         for unit in request.control:
             self.library.control_folder(unit.model)
 
-    def _pictures(self, request: GenerationRequest) -> dict[str, Path]:
-        return {name: self.inputs.path(name) for name in request.pictures}
+    def _pictures(self, run: Run) -> dict[str, Path]:
+        return {name: self.collection.start(name, run.owner) for name in run.request.pictures}
 
     @property
     def waiting(self) -> list[Run]:

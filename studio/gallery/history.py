@@ -141,6 +141,12 @@ class History:
         sql = "INSERT INTO inputs VALUES (?, ?, ?, ?) ON CONFLICT (name, owner) DO UPDATE SET used = excluded.used"
         self._write(sql, [(name, owner, size, used)])
 
+    def is_theirs(self, name: str, owner: str) -> bool:
+        """Whether this owner brought a picture to start from, or has one that was made from it."""
+        made = "SELECT 1 FROM made_from JOIN pictures ON pictures.id = made_from.picture WHERE name = ? AND owner = ?"
+        sql = f"SELECT 1 FROM inputs WHERE name = ? AND owner = ? UNION ALL {made} LIMIT 1"
+        return bool(self._rows(sql, [name, owner] * 2))
+
     def idle_inputs(self, before: float) -> list[str]:
         """Names of brought pictures that nobody used since then and no picture was made from."""
         needed = "EXISTS (SELECT 1 FROM made_from WHERE made_from.name = inputs.name)"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image, ImageCms, ImageOps
@@ -18,6 +19,7 @@ from studio.gallery.pictures import MOST_PIXELS, TOO_LARGE
 KINDS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 LONGEST_SIDE = 8192
 """Of a canvas; the masked part alone of a large picture is painted at its own size."""
+NOT_HERE = "The picture this starts from is not here: bring it again."
 GROUND = (255, 255, 255)
 """What shows through transparent places."""
 
@@ -35,34 +37,26 @@ class Inputs:
         Raises:
             OSError: if it could not be written.
         """
-        plain = upright(picture)
-        digest = hashlib.sha256(f"{plain.width}x{plain.height}".encode() + plain.tobytes()).hexdigest()
-        path = self._path(digest)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with whole(path) as partial:
-                plain.save(partial, "PNG")
-        return digest
+        return self._keep(upright(picture))
 
     def add_file(self, path: Path) -> str:
-        """Keep the picture in a file somebody offers; of an animated one, the first frame. A larger
-        one than any request can use is made smaller.
+        """Keep the picture in a file somebody offers, and return its name.
+
+        Raises:
+            UnreadablePicture: if it is none we can ``read``.
+            OSError: if it could not be written.
+        """
+        return self._keep(self.read(path))
+
+    def read(self, file: Path | io.BytesIO) -> Image.Image:
+        """The picture that somebody offers (RGB, upright), no larger than any request can use; of an animated
+        one, the first frame.
 
         Raises:
             UnreadablePicture: if it is none we can read, or too large.
-            OSError: if it could not be written.
         """
-        try:
-            with Image.open(path, formats=KINDS) as picture:
-                if picture.width * picture.height > MOST_PIXELS:
-                    raise UnreadablePicture(TOO_LARGE)
-                with self._large:
-                    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-                    return self.add(picture)
-        except (UnreadablePicture, Image.DecompressionBombError):
-            raise UnreadablePicture(TOO_LARGE) from None
-        except Exception as error:  # Pillow raises many kinds for broken files; all mean: not readable
-            raise UnreadablePicture(f"This file is no picture that can be read ({', '.join(KINDS)}).") from error
+        with self._large:
+            return _read(file)
 
     def names(self) -> set[str]:
         """Of all pictures that are here."""
@@ -82,12 +76,12 @@ class Inputs:
 
         Raises:
             UnreadablePicture: if it is not the one of that name.
+            OSError: if it could not be written.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "picture.png"
-            path.write_bytes(png)
-            if self.add_file(path) != name:
-                raise UnreadablePicture("The picture in this file is not the one its run starts from.")
+        plain = self.read(io.BytesIO(png))
+        if _name(plain) != name:
+            raise UnreadablePicture("The picture in this file is not the one its run starts from.")
+        self._keep(plain)
 
     def path(self, name: str) -> Path:
         """The PNG file of that name.
@@ -96,7 +90,7 @@ class Inputs:
             UnreadablePicture: if it is not here.
         """
         if not self.has(name):
-            raise UnreadablePicture("The picture this starts from is not here: bring it again.")
+            raise UnreadablePicture(NOT_HERE)
         return self._path(name)
 
     def get(self, name: str) -> Image.Image:
@@ -108,8 +102,50 @@ class Inputs:
         with Image.open(self.path(name), formats=["PNG"]) as picture:
             return picture.convert("RGB")
 
+    def _keep(self, plain: Image.Image) -> str:
+        name = _name(plain)
+        path = self._path(name)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole(path) as partial:
+                plain.save(partial, "PNG")
+        return name
+
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.png"
+
+
+def _name(plain: Image.Image) -> str:
+    return hashlib.sha256(f"{plain.width}x{plain.height}".encode() + plain.tobytes()).hexdigest()
+
+
+def look(file: Path) -> None:
+    """Accept the picture in a file somebody offers, by its header alone.
+
+    Raises:
+        UnreadablePicture: if it is none we can read, or too large.
+    """
+    with _opened(file):
+        pass
+
+
+def _read(file: Path | io.BytesIO) -> Image.Image:
+    with _opened(file) as picture:
+        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+        return upright(picture)
+
+
+@contextmanager
+def _opened(file: Path | io.BytesIO) -> Iterator[Image.Image]:
+    try:
+        with Image.open(file, formats=KINDS) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise UnreadablePicture(TOO_LARGE)
+            yield picture
+    except (UnreadablePicture, Image.DecompressionBombError):
+        raise UnreadablePicture(TOO_LARGE) from None
+    except Exception as error:  # Pillow raises many kinds for broken files; all mean: not readable
+        raise UnreadablePicture(f"This file is no picture that can be read ({', '.join(KINDS)}).") from error
 
 
 def upright(picture: Image.Image) -> Image.Image:
