@@ -28,6 +28,8 @@ HEADER = "stepwise"
 PICTURE = "picture."
 """Before the SHA-256 of a picture that the run's request names."""
 MOST_STEPS = 1_000
+LONGEST_HEADER = 3 * 2**20
+"""Bytes: 1,000 steps take a third of it."""
 LARGEST_PICTURE = 16_000_000
 BROKEN = "This file is broken or no Stepwise run: it may not have been copied whole."
 Decode = Callable[[Tensor], Tensor]
@@ -103,6 +105,7 @@ def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any]
         UnreadableRun: if it is truncated, of another version, or not such a file at all.
     """
     try:
+        _check_header(path)
         with safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {})[HEADER])
             if about.pop("version") != VERSION:
@@ -118,6 +121,13 @@ def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any]
         raise
     except Exception as error:  # whatever a file that somebody made can cause means the same
         raise UnreadableRun(BROKEN) from error
+
+
+def _check_header(path: Path) -> None:
+    """The library reads headers of 100 MB, which as Python's values would take gigabytes."""
+    with path.open("rb") as file:
+        if int.from_bytes(file.read(8), "little") > LONGEST_HEADER:
+            raise UnreadableRun(BROKEN)
 
 
 def _unpacked(number: int, told: dict[str, Any], tensors: Mapping[str, Tensor], decode: Decode) -> RecordedStep:
