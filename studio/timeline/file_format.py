@@ -136,7 +136,7 @@ def _unpacked(number: int, told: dict[str, Any], tensors: Mapping[str, Tensor], 
     noise = tuple(tensors[name] for name in told["noise"])
     for state in noise:
         torch.Generator("cpu").set_state(state)  # refuses what is no state
-    scheduler = {str(name): _value(value, tensors) for name, value in told["scheduler"].items()}
+    scheduler = {str(name): _value(value, tensors, noisy) for name, value in told["scheduler"].items()}
     pictures = {
         name.partition(".")[2]: tensor.numpy().tobytes()
         for name, tensor in tensors.items()
@@ -167,11 +167,15 @@ def _latents(tensor: Tensor, like: Tensor | None = None) -> Tensor:
     return tensor
 
 
-def _value(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+def _value(value: Any, tensors: Mapping[str, Tensor], like: Tensor) -> Any:
+    """A value of a scheduler's; its tensors are latents, or smaller: larger ones would make what they meet grow."""
     if isinstance(value, dict):
-        return tensors[value["tensor"]]
+        tensor = tensors[value["tensor"]]
+        if tensor.shape != like.shape and tensor.numel() > MOST_STEPS:
+            raise ValueError("not a scheduler's")
+        return tensor
     if isinstance(value, list):
-        return [_value(item, tensors) for item in value]
+        return [_value(item, tensors, like) for item in value]
     if not isinstance(value, SCALARS):
         raise ValueError("no value of a scheduler")
     return value
