@@ -23,7 +23,7 @@ from components.form import Form, fields_of
 from components.loading import Downloading
 from components.viewers import Viewers
 from components.visitors import Visitors
-from studio import GenerationRequest, Run, Studio, advice
+from studio import GenerationRequest, Run, Studio, advice, limits
 from studio.canvas import preprocess
 from studio.errors import StudioError
 from studio.gallery import infotext, pictures
@@ -56,6 +56,7 @@ class Bindings:
         owner = self._visitors.owner(request)
         try:
             asked = self._form.asked(values, owner)
+            limits.check(asked.request)
             room, nearly = self._studio.collection.gauge(owner)
             if nearly:
                 gr.Warning(f"Your pictures take {room}.")
@@ -260,7 +261,8 @@ class Bindings:
         return self.filled(request, fields_of(run.request))
 
     def filled(self, request: gr.Request, fields: dict[str, Any]) -> tuple[Any, ...]:
-        """Start picture and mask for the canvas, and every widget, from a request's fields."""
+        """Start picture and mask for the canvas, and every widget, from a request's fields; of pictures
+        only those of whoever asks."""
         owner = self._visitors.owner(request)
         sent = self._form.sent(fields, owner)
         if fields.get("image") and sent[0] is None:
@@ -283,11 +285,11 @@ class Bindings:
 
     # How it works
 
-    def noised(self, picture: Image.Image | None, timestep: float) -> str:
+    def noised(self, picture: str | None, timestep: float) -> str:
         """A picture at a noise level, in both spaces."""
         return how.shown(self._studio, picture, timestep)
 
-    def bring_back(self, picture: Image.Image | None, timestep: float) -> tuple[Image.Image, float]:
+    def bring_back(self, picture: str | None, timestep: float) -> tuple[str, float]:
         """Picture and strength of a run that starts from there."""
         if picture is None:
             raise gr.Error("Drop a picture first.", print_exception=False)

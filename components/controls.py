@@ -99,7 +99,7 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         surprise = gr.Button("Surprise me", size="sm", elem_id="surprise", min_width=60)
         examples = tuple(gr.Button(text, size="sm", min_width=60) for text in EXAMPLES[1:])
     paint = gr.Button("Paint  ·  Ctrl ↵", variant="primary", elem_id="paint", size="lg")
-    negative = gr.Textbox(label="Negative prompt", lines=1, max_lines=4, elem_id="negative")
+    negative = gr.Textbox("", label="Negative prompt", lines=1, max_lines=4, elem_id="negative")
     model = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")
     with gr.Row():
         sampler = gr.Dropdown(list(SAMPLERS), value=DEFAULT.sampler, label="Sampler", elem_id="sampler", min_width=120)

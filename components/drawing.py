@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from components.schema import UNOPENED
 from studio.presets import PREPROCESSORS
 from studio.request import CONTROL_MODES, MASKED_CONTENT, RESIZE_MODES, ControlUnit, GenerationRequest, Inpaint
 
@@ -102,7 +103,7 @@ def build(controls: list[str]) -> tuple[Drawing, DrawingActions]:
         built = [_unit(number, controls) for number in range(UNITS)]
     live = gr.Button("Paint live", visible="hidden", elem_id="live")
     layers = gr.Textbox("", visible=False)
-    sent = [gr.Image(type="filepath", visible="hidden", elem_id=f"sent-{what}") for what in ("picture", "mask")]
+    sent = [gr.Image(**UNOPENED, visible="hidden", elem_id=f"sent-{what}") for what in ("picture", "mask")]
     units = tuple(unit for unit, _ in built)
     drawing = Drawing(layers, start_on, strength, resize_mode, blur, content, area, padding, soft, units)
     return drawing, DrawingActions(note, tuple(actions for _, actions in built), sent[0], sent[1], live)
@@ -112,7 +113,7 @@ def _unit(number: int, controls: list[str]) -> tuple[Unit, UnitActions]:
     with gr.Tab(f"{number + 1}"):
         source = gr.Radio(list(SOURCES), value=OFF if number else LINES, label="Follows", elem_id=f"source-{number}")
         own = gr.Image(
-            type="filepath", sources=["upload", "clipboard"], label="Own picture", height=128, visible=False, **QUIET
+            **UNOPENED, sources=["upload", "clipboard"], label="Own picture", height=128, visible=False, **QUIET
         )
         preprocessor = gr.Dropdown(
             list(PREPROCESSORS), value="None", label="Preprocessor", visible=False, elem_id=f"preprocessor-{number}"

@@ -12,7 +12,9 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.access import BROWSER, VISITOR, YEAR_S, Access, Visitor, new_name
+from components.events import Events
 from components.plain import cookie, sentence
+from components.schema import CHECKED, Schema
 from studio.sharing import roles
 from studio.sharing.roles import Role
 
@@ -25,21 +27,23 @@ FOREIGN = "Another page sent this request, so it was not done."
 class Gate:
     """ASGI middleware: finds out who asks, refuses what they may not have, and passes the rest on."""
 
-    def __init__(self, app: ASGIApp, access: Access, ours: Router) -> None:
-        self._app, self._access, self._ours = app, access, ours
+    def __init__(self, app: ASGIApp, access: Access, ours: Router, schema: Schema) -> None:
+        self._app, self._access, self._ours, self._events = app, access, ours, Events(app, schema)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Whatever is neither HTTP nor the start of the server is refused."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            asked = HTTPConnection(scope)
-            answer = self._refusal(asked, get_route_path(scope)) or self._app_for(get_route_path(scope))
+            asked, path = HTTPConnection(scope), get_route_path(scope)
+            answer = self._refusal(asked, path) or self._app_for(path)
             await answer(scope, receive, self._marked(asked, send))
         else:
             await send({"type": "websocket.close", "code": 1008})
 
     def _app_for(self, path: str) -> ASGIApp:
+        if CHECKED.fullmatch(path):
+            return self._events
         return self._ours if OURS.fullmatch(path) else self._app
 
     def _refusal(self, asked: HTTPConnection, path: str) -> Response | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
+from components.schema import UNOPENED
 from components.stage import data_uri
 from studio import Studio
 from studio.errors import StudioError
@@ -47,7 +50,7 @@ def build() -> How:
             gr.Markdown(INTRODUCTION)
             picture = gr.Image(
                 _sample(),
-                type="pil",
+                **UNOPENED,
                 sources=["upload", "clipboard"],
                 label="Any picture",
                 height=200,
@@ -69,14 +72,14 @@ def _sample() -> Image.Image:
         return sheet.crop((0, 0, SAMPLE, SAMPLE))
 
 
-def shown(studio: Studio, picture: Image.Image | None, timestep: float) -> str:
-    """HTML of a picture at a noise level, in both spaces."""
+def shown(studio: Studio, picture: str | None, timestep: float) -> str:
+    """HTML of the picture in a file at a noise level, in both spaces."""
     if picture is None:
         return '<p class="sw-hint">Drop a picture first.</p>'
     try:
-        found = studio.noised(picture, int(timestep))
+        found = studio.noised(studio.inputs.read(Path(picture)), int(timestep))
     except StudioError as error:
-        return f'<p class="sw-hint">{error}</p>'
+        return f'<p class="sw-hint">{escape(str(error))}</p>'
     numbers = f"timestep {found.timestep} of {LAST} · noise σ {found.sigma:.3g} · log-SNR {_number(found.log_snr)}"
     panels = (
         ("Pixel space", found.pixels, _size(found.pixel_shape), "The picture itself, noised."),

@@ -31,6 +31,7 @@ from components.bindings import Bindings
 from components.form import Form
 from components.gate import Gate
 from components.looking import Looking
+from components.schema import Schema
 from components.theme import theme, variables
 from components.visitors import Visitors
 from components.wiring import Parts, bind, bind_gallery, bind_how
@@ -118,7 +119,7 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
         inbrowser=settings.open_browser,
         root_path=settings.root_path or None,
         auth_dependency=person,
-        app_kwargs={"middleware": [Middleware(Gate, access=access, ours=ours(access, studio))]},
+        app_kwargs={"middleware": [Middleware(Gate, access=access, ours=ours(access, studio), schema=Schema(page))]},
         prevent_thread_lock=True,
         max_file_size=UPLOAD_LIMIT,
         run_history=False,

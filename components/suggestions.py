@@ -68,9 +68,9 @@ def unknown(prompt: str) -> list[str]:
     return [word for word in dict.fromkeys(words) if not _is_known(word.lower())]
 
 
-def on_unknown(prompt: str, model: str) -> str:
+def on_unknown(prompt: str | None, model: str) -> str:
     """A note on words that the embedded model does not know; empty for other models."""
-    words = unknown(prompt) if model == EMBEDDED else []
+    words = unknown(prompt or "") if model == EMBEDDED else []
     named = ", ".join(f"“{word}”" for word in words[:MOST_NAMED])
     more = f" and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else ""
     return escape(f"This model has never seen: {named}{more}.") if words else ""

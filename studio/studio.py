@@ -145,9 +145,8 @@ class Studio:
         run, pictures = saved.open_run(path, owner, self._decoder)
         self._check_models(run.request)
         for name, png in pictures.items():
-            self.inputs.restore(name, png)
-            self.collection.brought(name, owner)
-        run.pictures = self._pictures(run.request)
+            self.collection.restore(name, png, owner)
+        run.pictures = self._pictures(run)
         run.began_from = self._forward(run) if run.request.image and len(run.recording) else None
         self.runs.add(run)
         return run
@@ -249,7 +248,7 @@ class Studio:
     def _queue(self, run: Run, tries: int = 1) -> Run:
         """Let a run wait, for the first time or again; what is not a draft is noted down first."""
         self._check_models(run.request)
-        run.pictures = self._pictures(run.request)
+        run.pictures = self._pictures(run)
         run.when_ended = self._ended
         try:
             if not run.draft:
@@ -272,8 +271,8 @@ class Studio:
         for unit in request.control:
             self.library.control_folder(unit.model)
 
-    def _pictures(self, request: GenerationRequest) -> dict[str, Path]:
-        return {name: self.inputs.path(name) for name in request.pictures}
+    def _pictures(self, run: Run) -> dict[str, Path]:
+        return {name: self.collection.start(name, run.owner) for name in run.request.pictures}
 
     @property
     def waiting(self) -> list[Run]:

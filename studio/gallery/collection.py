@@ -11,10 +11,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from studio.errors import NotSaved, QuotaReached, StudioError
+from studio.errors import NotSaved, QuotaReached, StudioError, UnreadablePicture
 from studio.gallery import infotext, pictures, provenance
 from studio.gallery.history import History
-from studio.gallery.inputs import Inputs
+from studio.gallery.inputs import NOT_HERE, Inputs
 from studio.gallery.kept import Kept
 from studio.gallery.quota import Quota
 from studio.gallery.thumbnails import Thumbnails
@@ -88,24 +88,48 @@ class Collection:
         self.check_room(owner)
         try:
             name = self._inputs.add_file(brought) if isinstance(brought, Path) else self._inputs.add(brought)
-            self.brought(name, owner)
+            self._brought(name, owner)
         except (OSError, sqlite3.Error) as error:
             raise NotSaved(_sentence(str(error))) from error
         return name
 
-    def brought(self, name: str, owner: str) -> None:
-        """Count a picture to start from, which is there, to an owner's."""
+    def restore(self, name: str, png: bytes, owner: str) -> None:
+        """Keep a picture that came with a saved run somebody opens.
+
+        Raises:
+            UnreadablePicture: if it is not the one of that name.
+            QuotaReached: if there is no room.
+            NotSaved: if it could not be written.
+        """
+        self.check_room(owner)
+        try:
+            self._inputs.restore(name, png)
+            self._brought(name, owner)
+        except (OSError, sqlite3.Error) as error:
+            raise NotSaved(_sentence(str(error))) from error
+
+    def _brought(self, name: str, owner: str) -> None:
         self.history.add_input(name, owner, self._inputs.path(name).stat().st_size, time.time())
 
-    def has_brought(self, name: str, owner: str) -> bool:
-        """Whether a picture to start from is here and this owner's: its name alone, which every
-        picture made from it carries, opens nobody else's."""
-        return self._inputs.has(name) and self.history.has_input(name, owner)
+    def may_use(self, name: str, owner: str) -> bool:
+        """Whether a picture to start from is here and this owner's. Its name alone gives no right to it:
+        names stand in the infotext of what was made from it. Whoever sits at this machine may use all."""
+        return self._inputs.has(name) and (owner == pictures.LOCAL or self.history.is_theirs(name, owner))
+
+    def start(self, name: str, owner: str) -> Path:
+        """The file of a picture to start from.
+
+        Raises:
+            UnreadablePicture: if it is not here, or not this owner's; nobody learns which.
+        """
+        if not self.may_use(name, owner):
+            raise UnreadablePicture(NOT_HERE)
+        return self._inputs.path(name)
 
     def count_inputs(self) -> None:
         """Enter pictures to start from that nobody is known to have brought; they count to all."""
         for name in self._inputs.names() - self.history.inputs():
-            self.brought(name, "")
+            self._brought(name, "")
 
     # Room
 

@@ -145,6 +145,12 @@ class History:
         sql = "INSERT INTO inputs VALUES (?, ?, ?, ?) ON CONFLICT (name, owner) DO UPDATE SET used = excluded.used"
         self._write(sql, [(name, owner, size, used)])
 
+    def is_theirs(self, name: str, owner: str) -> bool:
+        """Whether this owner brought a picture to start from, or has one that was made from it."""
+        made = "SELECT 1 FROM made_from JOIN pictures ON pictures.id = made_from.picture WHERE name = ? AND owner = ?"
+        sql = f"SELECT 1 FROM inputs WHERE name = ? AND owner = ? UNION ALL {made} LIMIT 1"
+        return bool(self._rows(sql, [name, owner] * 2))
+
     def idle_inputs(self, before: float) -> list[str]:
         """Names of brought pictures that nobody used since then and no picture was made from."""
         needed = "EXISTS (SELECT 1 FROM made_from WHERE made_from.name = inputs.name)"
@@ -154,10 +160,6 @@ class History:
     def inputs(self) -> set[str]:
         """Names of all pictures to start from."""
         return {row["name"] for row in self._rows("SELECT DISTINCT name FROM inputs", [])}
-
-    def has_input(self, name: str, owner: str) -> bool:
-        """Whether this owner brought that picture."""
-        return bool(self._rows("SELECT 1 FROM inputs WHERE name = ? AND owner = ?", [name, owner]))
 
     def forget_inputs(self, names: Iterable[str]) -> None:
         """Drop pictures to start from for good."""

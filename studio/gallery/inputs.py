@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ LONGEST_SIDE = 8192
 """Of a canvas; the masked part alone of a large picture is painted at its own size."""
 QUICK = 1
 """Of zlib's levels: a large photograph is written several times as fast as at the usual one, and a sixth larger."""
+NOT_HERE = "A picture or a map that this is painted from is not here: bring it again."
 GROUND = (255, 255, 255)
 """What shows through transparent places."""
 
@@ -40,25 +42,24 @@ class Inputs:
         """
         return self._keep(upright(picture))
 
-    def _keep(self, plain: Image.Image) -> str:
-        digest = hashlib.sha256(f"{plain.width}x{plain.height}".encode() + plain.tobytes()).hexdigest()
-        path = self._path(digest)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with whole(path) as partial:
-                plain.save(partial, "PNG", compress_level=QUICK)
-        return digest
-
     def add_file(self, path: Path) -> str:
-        """Keep the picture in a file somebody offers; of an animated one, the first frame. A larger
-        one than any request can use is made smaller.
+        """Keep the picture in a file somebody offers, and return its name.
+
+        Raises:
+            UnreadablePicture: if it is none we can ``read``.
+            OSError: if it could not be written.
+        """
+        return self._keep(self.read(path))
+
+    def read(self, file: Path | io.BytesIO) -> Image.Image:
+        """The picture that somebody offers (RGB, upright), no larger than any request can use; of an animated
+        one, the first frame.
 
         Raises:
             UnreadablePicture: if it is none we can read, or too large.
-            OSError: if it could not be written.
         """
         with self._large:
-            return self._keep(_read(path))
+            return _read(file)
 
     def names(self) -> set[str]:
         """Of all pictures that are here."""
@@ -78,12 +79,12 @@ class Inputs:
 
         Raises:
             UnreadablePicture: if it is not the one of that name.
+            OSError: if it could not be written.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "picture.png"
-            path.write_bytes(png)
-            if self.add_file(path) != name:
-                raise UnreadablePicture("The picture in this file is not the one its run starts from.")
+        plain = self.read(io.BytesIO(png))
+        if _name(plain) != name:
+            raise UnreadablePicture("The picture in this file is not the one its run starts from.")
+        self._keep(plain)
 
     def path(self, name: str) -> Path:
         """The PNG file of that name.
@@ -92,7 +93,7 @@ class Inputs:
             UnreadablePicture: if it is not here.
         """
         if not self.has(name):
-            raise UnreadablePicture("A picture or a map that this is painted from is not here: bring it again.")
+            raise UnreadablePicture(NOT_HERE)
         return self._path(name)
 
     def get(self, name: str) -> Image.Image:
@@ -104,17 +105,46 @@ class Inputs:
         with Image.open(self.path(name), formats=["PNG"]) as picture:
             return picture.convert("RGB")
 
+    def _keep(self, plain: Image.Image) -> str:
+        name = _name(plain)
+        path = self._path(name)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole(path) as partial:
+                plain.save(partial, "PNG", compress_level=QUICK)
+        return name
+
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.png"
 
 
-def _read(path: Path) -> Image.Image:
+def _name(plain: Image.Image) -> str:
+    return hashlib.sha256(f"{plain.width}x{plain.height}".encode() + plain.tobytes()).hexdigest()
+
+
+def look(file: Path) -> None:
+    """Accept the picture in a file somebody offers, by its header alone.
+
+    Raises:
+        UnreadablePicture: if it is none we can read, or too large.
+    """
+    with _opened(file):
+        pass
+
+
+def _read(file: Path | io.BytesIO) -> Image.Image:
+    with _opened(file) as picture:
+        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+        return upright(picture)
+
+
+@contextmanager
+def _opened(file: Path | io.BytesIO) -> Iterator[Image.Image]:
     try:
-        with Image.open(path, formats=KINDS) as picture:
+        with Image.open(file, formats=KINDS) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise UnreadablePicture(TOO_LARGE)
-            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-            return upright(picture)
+            yield picture
     except (UnreadablePicture, Image.DecompressionBombError):
         raise UnreadablePicture(TOO_LARGE) from None
     except Exception as error:  # Pillow raises many kinds for broken files; all mean: not readable

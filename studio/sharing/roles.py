@@ -26,10 +26,10 @@ PAINTING = re.compile(
     r"/(config|theme\.css|manifest\.json|pwa_icon(/\d+)?|(assets|static|svelte)/.*)?"
     r"|/(login|logout)(/huggingface|/callback)?"
     r"|/gradio_api/(queue/(join|data)|run/[\w-]+|component_server|cancel|reset|upload|upload_progress"
-    r"|heartbeat/[\w-]+|theme\.css|app_id|file=.*)/?",
-    re.DOTALL,
+    r"|heartbeat/[\w-]+|theme\.css|app_id|file=(?!\s*[a-z][\w+.-]+:/).*)/?",
+    re.DOTALL | re.IGNORECASE,
 )
-"""What Gradio's page asks for while somebody paints."""
+"""What Gradio's page asks for while somebody paints. Of files only those here: an address Gradio would fetch."""
 
 
 def watched_link(path: str) -> str:

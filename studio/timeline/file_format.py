@@ -28,6 +28,8 @@ HEADER = "stepwise"
 PICTURE = "picture."
 """Before the SHA-256 of a picture that the run's request names."""
 MOST_STEPS = 1_000
+LONGEST_HEADER = 3 * 2**20
+"""Bytes: 1,000 steps take a third of it."""
 LARGEST_PICTURE = 16_000_000
 BROKEN = "This file is broken or no Stepwise run: it may not have been copied whole."
 Decode = Callable[[Tensor], Tensor]
@@ -103,6 +105,7 @@ def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any]
         UnreadableRun: if it is truncated, of another version, or not such a file at all.
     """
     try:
+        _check_header(path)
         with safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {})[HEADER])
             if about.pop("version") != VERSION:
@@ -120,13 +123,20 @@ def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any]
         raise UnreadableRun(BROKEN) from error
 
 
+def _check_header(path: Path) -> None:
+    """The library reads headers of 100 MB, which as Python's values would take gigabytes."""
+    with path.open("rb") as file:
+        if int.from_bytes(file.read(8), "little") > LONGEST_HEADER:
+            raise UnreadableRun(BROKEN)
+
+
 def _unpacked(number: int, told: dict[str, Any], tensors: Mapping[str, Tensor], decode: Decode) -> RecordedStep:
     noisy = _latents(tensors[told["noisy"]])
     guidance = None if told["guidance"] is None else _latents(tensors[told["guidance"]], noisy)
     noise = tuple(tensors[name] for name in told["noise"])
     for state in noise:
         torch.Generator("cpu").set_state(state)  # refuses what is no state
-    scheduler = {str(name): _value(value, tensors) for name, value in told["scheduler"].items()}
+    scheduler = {str(name): _value(value, tensors, noisy) for name, value in told["scheduler"].items()}
     pictures = {
         name.partition(".")[2]: tensor.numpy().tobytes()
         for name, tensor in tensors.items()
@@ -157,11 +167,15 @@ def _latents(tensor: Tensor, like: Tensor | None = None) -> Tensor:
     return tensor
 
 
-def _value(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+def _value(value: Any, tensors: Mapping[str, Tensor], like: Tensor) -> Any:
+    """A value of a scheduler's; its tensors are latents, or smaller: larger ones would make what they meet grow."""
     if isinstance(value, dict):
-        return tensors[value["tensor"]]
+        tensor = tensors[value["tensor"]]
+        if tensor.shape != like.shape and tensor.numel() > MOST_STEPS:
+            raise ValueError("not a scheduler's")
+        return tensor
     if isinstance(value, list):
-        return [_value(item, tensors) for item in value]
+        return [_value(item, tensors, like) for item in value]
     if not isinstance(value, SCALARS):
         raise ValueError("no value of a scheduler")
     return value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from studio.events import Cancelled, Event, Failed, Finished, Paused, Started, S
 from studio.request import GenerationRequest
 from studio.run import Run
 from studio.timeline import file_format
+from studio.timeline.record import RecordedStep
 
 SUFFIX = ".stepwise"
+SMALLEST_SCALE = 4
 ENDS: dict[str, Callable[[Run], Event]] = {
     "Finished": lambda run: Finished(run=run.id, elapsed_s=0.0),
     "Cancelled": lambda run: Cancelled(run=run.id, steps_done=len(run.recording)),
@@ -62,6 +65,7 @@ def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]
     steps, about, pictures = file_format.read(path, later)
     request = _request(about)
     limits.check(request)
+    _check_fit(steps, request)
     run = Run(request, owner)
     run.name, run.note = (str(about.get(key, ""))[:2000] for key in ("name", "note"))
     for step in steps:
@@ -78,6 +82,17 @@ def _request(about: dict[str, Any]) -> GenerationRequest:
         return GenerationRequest.from_json(about["request"])
     except (KeyError, ValueError, TypeError) as error:
         raise UnreadableRun(file_format.BROKEN) from error
+
+
+def _check_fit(steps: Sequence[RecordedStep], request: GenerationRequest) -> None:
+    """Latents of another size than the request's would cost whoever decodes them. Autoencoders make pictures
+    smaller by 4 at least, and have fewer numbers for them than they have pixels."""
+    pixels = request.width * request.height
+    for shape in (step.noisy.shape for step in steps):
+        if len(shape) < 3 or shape[0] != request.batch_size or math.prod(shape[1:]) > pixels:
+            raise UnreadableRun(file_format.BROKEN)
+        if len(shape) == 4 and shape[2] * shape[3] * SMALLEST_SCALE**2 > pixels:
+            raise UnreadableRun(file_format.BROKEN)
 
 
 def _count(value: Any) -> int:

@@ -11,11 +11,11 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from components.access import BROWSER, PASS, Access
-from components.page import build, launch
-from studio import GenerationRequest, Run, Settings, Studio
+from studio import GenerationRequest, Run, Settings
 from studio.sharing.links import DAY_S
 from studio.sharing.roles import Role
 from studio.sharing.sharing import Sharing
+from tests.components.serving import Serving
 
 OPEN = {200, 303, 404}
 FOREIGN: list[dict[str, str]] = [
@@ -24,29 +24,6 @@ FOREIGN: list[dict[str, str]] = [
     {"Origin": "http://127.0.0.1:1"},
     {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
 ]
-
-
-class Serving:
-    """A studio behind a proxy, as far as it knows: nobody is the owner for their address."""
-
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.studio = Studio(Settings(outputs=folder, port=0, device="cpu", **settings))
-        self.page = build(self.studio)
-        _, self.url, _ = launch(self.page, self.studio, prevent_thread_lock=True, quiet=True)
-
-    def token(self, role: Role, **options: str) -> str:
-        return self.studio.sharing.links.make(role, DAY_S, "test", **options)[0]
-
-    def client(self, token: str = "") -> httpx.Client:
-        """A browser that came in by a link."""
-        client = httpx.Client(base_url=self.url, timeout=30)
-        if token:
-            assert client.get(f"/enter/{token}").status_code == 303
-        return client
-
-    def close(self) -> None:
-        self.page.close()
-        self.studio.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,70 @@
+"""Gradio's events behind their schema: what no page would send is answered here."""
+
+from __future__ import annotations
+
+import json
+
+from starlette._utils import get_route_path
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from components.schema import MOST_BYTES, Schema
+
+
+class Events:
+    """An ASGI application: Gradio, for the routes whose bodies have a schema."""
+
+    def __init__(self, app: ASGIApp, schema: Schema) -> None:
+        self._app, self._schema = app, schema
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request: refused with a sentence, or passed on as it came."""
+        if scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        content = await _body(receive)
+        refusal = await run_in_threadpool(self._schema.refusal, get_route_path(scope), content)
+        if refusal:
+            await JSONResponse({"error": refusal, "detail": refusal}, 400)(scope, receive, send)
+            return
+        given = iter([{"type": "http.request", "body": content, "more_body": False}])
+
+        async def again() -> Message:
+            return next(given, None) or await receive()
+
+        await self._app(scope, again, _told(send))
+
+
+async def _body(receive: Receive) -> bytes:
+    """A request's body, or as much of it as shows that it is too long."""
+    content, more = bytearray(), True
+    while more and len(content) <= MOST_BYTES:
+        message = await receive()
+        content += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(content)
+
+
+def _told(send: Send) -> Send:
+    """Sends sentences that a handler raised as such: Gradio calls them errors of the server."""
+    held: list[Message] = []
+
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 500:
+            held.append(message)
+            return
+        if held:
+            start = held.pop()
+            await send({**start, "status": 422 if _is_sentence(message.get("body", b"")) else 500})
+        await send(message)
+
+    return told
+
+
+def _is_sentence(content: bytes) -> bool:
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and isinstance(answer.get("error"), str)

@@ -1,0 +1,56 @@
+"""No request that anybody sends breaks the server, and what is refused costs no call of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.components.fuzzing import Asking
+from tests.components.serving import Refused, Serving
+
+REQUESTS = 300
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
+    serving = Serving(tmp_path_factory.mktemp("fuzzing"), behind_proxy=True)
+    made = Asking(serving)
+    with made.counted():
+        yield made
+    serving.close()
+
+
+@settings(max_examples=REQUESTS, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@given(data=st.data())
+def test_absurd_requests_are_answered_with_a_sentence(asking: Asking, data: st.DataObject) -> None:
+    asking.check(*data.draw(asking.requests()))
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "sentence"),
+    [
+        ("Steps", None, "Steps must be a number from 1 to 150."),
+        ("Steps", 20.5, "Steps must be a whole number."),
+        ("Steps", 1e9, "Steps must be a number from 1 to 150."),
+        ("CFG scale", None, "CFG scale must be a number from 1 to 30."),
+        ("Width", None, "Width must be a whole number."),
+        ("Width", 100, "Width must be a multiple of 8: try 96."),
+        ("Batch size", None, "Batch size must be a whole number."),
+        ("Model", "none of ours", "Value: none of ours is not in the list"),
+        ("Prompt", None, "Prompt must be text."),
+        ("Prompt", {"a": 1}, "nothing that the page sends"),
+    ],
+)
+def test_an_emptied_field_or_a_wrong_value_says_what_to_change(
+    asking: Asking, label: str, value: object, sentence: str
+) -> None:
+    runs, calls = len(asking.serving.studio.runs.of(asking.person)), asking.calls
+    try:
+        said = asking.tab.do("paint", asking.tab.values("paint", **{label: value}))[0]["message"]
+    except Refused as error:
+        said = str(error)
+    assert sentence in said
+    assert (len(asking.serving.studio.runs.of(asking.person)), asking.calls) == (runs, calls)
