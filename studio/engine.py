@@ -27,8 +27,9 @@ from studio.diffusion.midway import START
 from studio.diffusion.painting import Given, Painting, StepSeen, Stopped
 from studio.diffusion.replay import Resume, resume
 from studio.diffusion.seams import ModelCall
-from studio.errors import GenerationFailed, NothingToBranch, OutOfMemory, StudioError
-from studio.events import Cancelled, Failed, Finished, Paused, Produced, Queued, Started, Step
+from studio.endings import failure, put_aside
+from studio.errors import NotANumber, NothingToBranch
+from studio.events import Finished, Produced, Queued, Started, Step
 from studio.gallery.collection import Collection
 from studio.gallery.inputs import Inputs
 from studio.jobs import Jobs
@@ -48,6 +49,7 @@ from studio.turns import InHand, in_turn, may_join
 log = logging.getLogger("stepwise")
 T = TypeVar("T")
 IDLE_WAIT_S = 1.0
+FULL = "fp32"
 TELL_EVERY_S = 1.0
 """How often waiting runs are told their place."""
 
@@ -104,7 +106,7 @@ class Engine:
         self._jobs, self._library, self._settings, self._status = jobs, library, settings, status
         self._runs, self._inputs, self._collection = runs, kept, collection
         self._placement = device.choose(settings.device, settings.precision)
-        self._models: dict[str, LoadedModel] = {}
+        self._models: dict[tuple[str, str], LoadedModel] = {}
         self._controls: dict[str, LoadedControl] = {}
         self._active: list[_Active] = []
         self._behind = ThreadPoolExecutor(1, "stepwise-previews")
@@ -124,7 +126,7 @@ class Engine:
             for active in list(self._active):
                 self._stop(active)
             for run in self._jobs.waiting():
-                run.post(_put_aside(run))
+                run.post(put_aside(run))
             self._behind.shutdown()
             for model in self._models.values():
                 model.close()
@@ -136,15 +138,17 @@ class Engine:
         """The runs being painted now."""
         return [active.run for active in list(self._active)]
 
-    def model(self, name: str) -> LoadedModel:
-        """The model of that name, loaded if it is not yet.
+    def model(self, name: str, precision: str = "") -> LoadedModel:
+        """The model of that name, in the precision chosen for this machine or another, loaded if it is not yet.
 
         Raises:
             ModelUnavailable: if it cannot be.
         """
-        if name not in self._models:
-            self._models[name] = self._loaded(lambda: load(self._library.folder(name), name, self._placement), name)
-        return self._models[name]
+        placement = dataclasses.replace(self._placement, precision=precision or self._placement.precision)
+        if (name, placement.precision) not in self._models:
+            loaded = self._loaded(lambda: load(self._library.folder(name), name, placement), name)
+            self._models[name, placement.precision] = loaded
+        return self._models[name, placement.precision]
 
     def control(self, name: str) -> LoadedControl:
         """The ControlNet of that name, loaded if it is not yet.
@@ -199,10 +203,10 @@ class Engine:
     def _admit(self) -> None:
         for run in self._jobs.waiting():
             if run.unwanted and self._jobs.remove(run):
-                run.post(_put_aside(run))
+                run.post(put_aside(run))
         while taken := self._jobs.take(0 if self._active else IDLE_WAIT_S, self._has_turn):
             if taken.unwanted:
-                taken.post(_put_aside(taken))
+                taken.post(put_aside(taken))
             else:
                 self._start(taken)
 
@@ -227,22 +231,27 @@ class Engine:
         return [self._active[index] for index in in_turn(hands, self._settings.concurrency)]
 
     def _start(self, run: Run) -> None:
+        active = self._begin(run, run.request, run.parent)
+        if active in self._active:
+            self._tell_started(active)
+
+    def _begin(self, run: Run, request: GenerationRequest, origin: Run | None, precision: str = "") -> _Active | None:
+        """Paint a run from noise, or on from the step of ``origin`` at which the request branches."""
+        active: _Active
         try:
-            model = self.model(run.request.model)
-            active: _Active
-            resumed = _resume(run.request, run.parent, model)
+            model = self.model(request.model, precision)
+            resumed = _resume(request, origin, model)
             run.midway = resumed.midway if resumed else START
             run.fingerprint = model.fingerprint
-            given = self._given(run.request, model)
-            painting = Painting(run.request, model, lambda step: self._see(active, step), resumed, given)
+            given = self._given(request, model)
+            painting = Painting(request, model, lambda step: self._see(active, step), resumed, given)
             active = _Active(run, painting, preview.PreviewBudget(preview.SHARE))
             self._active.append(active)
         except Exception as error:
             self._fail(run, error)
-            return
+            return None
         self._advance(active, painting.start)
-        if active in self._active:
-            self._tell_started(active)
+        return active
 
     def _tell_started(self, active: _Active) -> None:
         run = active.run
@@ -304,6 +313,9 @@ class Engine:
             move()
         except Stopped:
             self._leave(active)
+        except NotANumber as error:
+            self._leave(active)
+            self._once_more(active, error)
         except Exception as error:
             self._leave(active)
             self._fail(active.run, error)
@@ -313,10 +325,20 @@ class Engine:
                 self._behind.submit(self._finish, active)
                 self._behind.submit(self._runs.settle)
 
+    def _once_more(self, before: _Active, error: NotANumber) -> None:
+        """Half precision overflows in some models: go on from the last good step in fp32, once."""
+        run, placement = before.run, before.painting.model.placement
+        if placement.precision == FULL:
+            self._fail(run, error)
+            return
+        log.warning("run %s met values that are not numbers: it goes on in %s", run.id, FULL)
+        origin, branch = run.leaving(run.kept + len(run.recording))
+        self._begin(run, dataclasses.replace(run.request, branch=branch), origin, FULL)
+
     def _stop(self, active: _Active) -> None:
         self._advance(active, active.painting.stop)
         self._leave(active)
-        self._behind.submit(active.run.post, _put_aside(active.run))
+        self._behind.submit(active.run.post, put_aside(active.run))
         self._behind.submit(self._runs.settle)
 
     def _leave(self, active: _Active) -> None:
@@ -324,7 +346,7 @@ class Engine:
             self._active.remove(active)
 
     def _fail(self, run: Run, error: Exception) -> None:
-        self._behind.submit(run.post, _failure(run, error))
+        self._behind.submit(run.post, failure(run, error))
 
     def _see(self, active: _Active, seen: StepSeen) -> None:
         """The step seam: record what happened, and have it previewed behind the denoising."""
@@ -401,7 +423,7 @@ class Engine:
                 run.post(Produced(run=run.id, index=index, path=path, seed=seed, infotext=text))
             run.post(Finished(run=run.id, elapsed_s=active.elapsed_s))
         except Exception as error:
-            run.post(_failure(run, error))
+            run.post(failure(run, error))
 
 
 def _resume(request: GenerationRequest, parent: Run | None, model: LoadedModel) -> Resume | None:
@@ -415,29 +437,3 @@ def _resume(request: GenerationRequest, parent: Run | None, model: LoadedModel) 
     if parent.fingerprint != model.fingerprint:
         raise NothingToBranch(f"This run was painted with other weights of {request.model} than are there now.")
     return resume(request, parent.steps, parent.midway, model.trained_as)
-
-
-def _put_aside(run: Run) -> Cancelled | Paused:
-    """The last event of a run that is stopped: by who asked, or because nobody looks any more."""
-    kind = Cancelled if run.cancel_asked else Paused
-    return kind(run=run.id, steps_done=run.kept + len(run.recording))
-
-
-def _failure(run: Run, error: Exception) -> Failed:
-    coded = _coded(error)
-    if coded is not error:
-        log.error("run %s failed", run.id, exc_info=error)
-    return Failed(run=run.id, code=coded.code, sentence=str(coded))
-
-
-def _coded(error: Exception) -> StudioError:
-    """The error as one with a code and a sentence a person can act on."""
-    if isinstance(error, StudioError):
-        return error
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "alloc" in str(error).lower():
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return OutOfMemory("The memory of this machine was not enough: lower the size or the batch size.")
-    if isinstance(error, OSError):
-        return GenerationFailed(f"The picture could not be saved: {error.strerror or error}.")
-    return GenerationFailed(f"The model failed ({type(error).__name__}: {error}). Try other settings.")

@@ -1,0 +1,39 @@
+"""How a run ends, as its last event."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+from studio.errors import GenerationFailed, OutOfMemory, StudioError
+from studio.events import Cancelled, Failed, Paused
+from studio.run import Run
+
+log = logging.getLogger("stepwise")
+
+
+def put_aside(run: Run) -> Cancelled | Paused:
+    """The last event of a run that is stopped: by who asked, or because nobody looks any more."""
+    kind = Cancelled if run.cancel_asked else Paused
+    return kind(run=run.id, steps_done=run.kept + len(run.recording))
+
+
+def failure(run: Run, error: Exception) -> Failed:
+    coded = _coded(error)
+    if coded is not error:
+        log.error("run %s failed", run.id, exc_info=error)
+    return Failed(run=run.id, code=coded.code, sentence=str(coded))
+
+
+def _coded(error: Exception) -> StudioError:
+    """The error as one with a code and a sentence a person can act on."""
+    if isinstance(error, StudioError):
+        return error
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "alloc" in str(error).lower():
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return OutOfMemory("The memory of this machine was not enough: lower the size or the batch size.")
+    if isinstance(error, OSError):
+        return GenerationFailed(f"The picture could not be saved: {error.strerror or error}.")
+    return GenerationFailed(f"The model failed ({type(error).__name__}: {error}). Try other settings.")
