@@ -7,6 +7,7 @@ from studio import Settings, Studio
 def main() -> None:
     """Serve until interrupted."""
     with Studio(Settings.from_arguments()) as studio:
+        studio.take_up()
         launch(build(studio), studio)
 
 

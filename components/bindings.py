@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
@@ -62,19 +63,30 @@ class Bindings:
             for one in asked.request.batches(asked.count):
                 for _ in range(asked.loops):
                     run = self._studio.submit(one, owner, LEASE_S)
+                    yield from self._waited(run, request)
                     yield from self._follow(run, request, asked.locked)
                     if not run.succeeded or self._shown(request) is not run:
                         return
                     if asked.loops > 1:
-                        one = self._looped(run)
+                        one = self._looped(run, asked.strength)
         except StudioError as error:
             yield self._failed(request, error)
 
-    def _looped(self, run: Run) -> GenerationRequest:
+    def _waited(self, run: Run, request: gr.Request) -> Iterator[Shown]:
+        """Until what this tab paints already has ended; meanwhile the run may be painted beside it."""
+        with self._viewers.waiting(str(request.session_hash), run) as may_be_shown:
+            if not may_be_shown():
+                gr.Info("It comes next, after what is being painted.")
+            while not may_be_shown():
+                run.renew()
+                yield SKIP, SKIP, SKIP, SKIP
+                time.sleep(HEARTBEAT_S)
+
+    def _looped(self, run: Run, strength: float) -> GenerationRequest:
         """The same once more, from the picture it made, with the next seed."""
         image = self._studio.collection.bring(run.result.images[0], run.owner)
         seed = (run.request.seed + 1) % (MAX_SEED + 1)
-        return dataclasses.replace(run.request, image=image, seed=seed)
+        return dataclasses.replace(run.request, image=image, seed=seed, strength=strength)
 
     def live(self, request: gr.Request, *values: Any) -> Iterator[Shown]:
         """Paint what is drawn in a few steps, in the place of the one painted so before, which is
@@ -84,13 +96,14 @@ class Bindings:
             before.cancel()
         try:
             owner = self._visitors.owner(request)
-            asked = self._form.asked(values, owner).request
-            seed = asked.resolved().seed if before is None else before.request.seed
-            quick = dataclasses.replace(asked, steps=min(asked.steps, LIVE_STEPS), batch_size=1, seed=seed)
+            asked = self._form.asked(values, owner)
+            full = asked.request.resolved()
+            seed = full.seed if asked.locked or before is None else before.request.seed
+            quick = dataclasses.replace(full, steps=min(full.steps or 0, LIVE_STEPS), batch_size=1, seed=seed)
             run = self._studio.submit(quick, owner, LEASE_S, draft=True)
             if before is not None and before.draft:
                 self._studio.runs.forget(before)
-            yield from self._follow(run, request, False)
+            yield from self._follow(run, request, asked.locked)
         except StudioError as error:
             yield self._failed(request, error)
 
@@ -248,10 +261,12 @@ class Bindings:
         return self.filled(request, fields_of(run.request))
 
     def filled(self, request: gr.Request, fields: dict[str, Any]) -> tuple[Any, ...]:
-        """Start picture and mask for the canvas, and every widget, from a request's fields; of pictures
-        only those of whoever asks."""
+        """Start picture and mask for the canvas, and every widget, from a request's fields."""
         owner = self._visitors.owner(request)
-        return self._form.sent(fields, owner) + self._form.filled(fields, owner)
+        sent = self._form.sent(fields, owner)
+        if fields.get("image") and sent[0] is None:
+            gr.Warning("The picture this started from is not among yours here: bring it to the canvas.")
+        return sent + self._form.filled(fields, owner)
 
     def differences(self, request: gr.Request, *values: Any) -> str:
         """What a branch would change, in a few words."""
@@ -260,8 +275,10 @@ class Bindings:
             return ""
         try:
             changed = dataclasses.replace(run.request, **self._form.changes(run, values))
-        except (TypeError, StudioError):
+        except TypeError:
             return ""
+        except StudioError as error:
+            return escape(str(error))
         found = compare.differences(run.request, changed)
         return escape("; ".join(each.sentence for each in found)) or "Unchanged: the same picture again."
 
@@ -340,8 +357,10 @@ class Bindings:
         return tree.value(self._studio, run.owner, run)
 
     def _failed(self, request: gr.Request, error: StudioError) -> Shown:
-        view = stage.IDLE | {"state": "failed", "message": str(error), "session": self._visitors.admit(request)}
-        return view, SKIP, SKIP, SKIP
+        """What was refused, above the run that is shown: its picture and steps stay."""
+        run, session = self._shown(request), self._visitors.admit(request)
+        view = stage.View.of(run, session).value if run is not None and run.ended else stage.IDLE
+        return view | {"state": "failed", "message": str(error), "session": session}, SKIP, SKIP, SKIP
 
 
 def _whole(text: str, name: str) -> int:

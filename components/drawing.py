@@ -87,7 +87,8 @@ class DrawingActions:
 def build(controls: list[str]) -> tuple[Drawing, DrawingActions]:
     """Build the panel inside the layout that is open; ``controls`` are the ControlNets there are."""
     default = GenerationRequest()
-    gr.HTML('<p class="sw-hint">Open the canvas with <kbd>D</kbd>. While it is open, Paint uses it.</p>', padding=False)
+    hint = "While the canvas is open, Paint uses it. <kbd>D</kbd> opens it and puts it away; nothing on it is lost."
+    gr.HTML(f'<p class="sw-hint">{hint}</p>', padding=False)
     start_on = gr.Checkbox(True, label="Start from its picture", elem_id="start-on")
     strength = gr.Slider(0.05, 1, default.strength, step=0.05, label="Strength", elem_id="strength", **QUIET)
     note = gr.HTML("", elem_classes="sw-note", padding=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,11 @@ PLAIN = (
 )  # fmt: skip
 """Settings whose widgets have their values as they are."""
 MOST_RUNS = 16
+MOST_MAPS = 256
+FROM_NOISE = (
+    "This run started from noise, and so do its branches: there is no picture for the mask to keep. "
+    "Send a step to the canvas and press Paint, or put the canvas away."
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Asked:
     """How often the result becomes the start of the next."""
     locked: bool
     """Whether the seed stays."""
+    strength: float
+    """Of a loop's next turn, whatever the first one started from."""
 
 
 class Form:
@@ -48,6 +56,8 @@ class Form:
 
     def __init__(self, studio: Studio, names: tuple[str, ...]) -> None:
         self._studio, self._names = studio, names
+        self._maps: OrderedDict[tuple[str, str], str] = OrderedDict()
+        """Of a preprocessor and a picture's name, the map's: a form is read at every letter typed."""
 
     def asked(self, values: tuple[Any, ...], owner: str) -> Asked:
         """What the widgets' values ask for; pictures are kept as that owner's.
@@ -63,13 +73,19 @@ class Form:
             varied = {name: given[name] or 0 for name in ("variation_seed", "variation_strength")}
         plain = {name: given[name] for name in PLAIN}
         request = GenerationRequest(**plain, **varied, **self._drawn(given, owner), seed=seed)
-        return Asked(request, _count(given["batch_count"]), _count(given["loops"]), locked)
+        return Asked(request, _count(given["batch_count"]), _count(given["loops"]), locked, given["strength"])
 
     def changes(self, run: Run, values: tuple[Any, ...]) -> dict[str, Any]:
         """What the widgets' values would change in a branch of a run. Where the canvas is put
-        away, mask and control stay as they are."""
+        away, mask and control stay as they are.
+
+        Raises:
+            StudioError: as ``asked``, and for a mask where the run has no picture.
+        """
         asked = self.asked(values, run.owner).request
         kept = () if values[0] else ("inpaint", "control")
+        if asked.inpaint and not kept and not run.request.image:
+            raise RequestRefused("inpaint", FROM_NOISE)
         changed = {name: getattr(asked, name) for name in BRANCHABLE if name not in kept}
         return {name: value for name, value in changed.items() if value != getattr(run.request, name)}
 
@@ -92,12 +108,12 @@ class Form:
 
     def _unit(self, given: dict[str, Any], number: int, layers: Layers, owner: str) -> ControlUnit | None:
         value = {name.partition(".")[2]: value for name, value in given.items() if name.startswith(f"{number}.")}
-        image = self.control_map(value, layers, owner)
+        image = self._followed(value, layers, owner)
         if image is None or not value["model"]:
             return None
         return ControlUnit(
             model=value["model"],
-            image=self._studio.collection.bring(image, owner),
+            image=image,
             weight=value["weight"],
             start=value["start"],
             end=value["end"],
@@ -105,8 +121,8 @@ class Form:
             resize_mode=value["resize_mode"],
         )
 
-    def control_map(self, unit: dict[str, Any], layers: Layers, owner: str) -> Image.Image | None:
-        """What a unit follows, as its ControlNet gets it; None if there is nothing.
+    def _followed(self, unit: dict[str, Any], layers: Layers, owner: str) -> str | None:
+        """The name of what a unit follows, as its ControlNet gets it; None if there is nothing.
 
         Raises:
             StudioError: if it cannot be read, or its preprocessor has no weights.
@@ -115,19 +131,31 @@ class Form:
         found = path.get(unit["source"])
         if not found:
             return None
-        picture = self._studio.inputs.get(self._studio.collection.bring(found, owner))
-        return picture if unit["source"] == LINES else preprocess.control_map(unit["preprocessor"], picture)
+        name = self._studio.collection.bring(found, owner)
+        return name if unit["source"] == LINES else self._preprocessed(unit["preprocessor"], name, owner)
+
+    def _preprocessed(self, preprocessor: str, name: str, owner: str) -> str:
+        """The name of the map that a preprocessor takes from a picture; taken once."""
+        known = self._maps.get((preprocessor, name), "")
+        if self._studio.collection.may_use(known, owner):
+            return known
+        made = preprocess.control_map(preprocessor, self._studio.inputs.get(name))
+        self._maps[preprocessor, name] = known = self._studio.collection.bring(made, owner)
+        if len(self._maps) > MOST_MAPS:
+            self._maps.popitem(last=False)
+        return known
 
     def map_of(self, number: int, values: tuple[Any, ...], owner: str) -> Image.Image | None:
         """What a unit follows."""
         given = dict(zip(self._names, values, strict=True))
         value = {name.partition(".")[2]: value for name, value in given.items() if name.startswith(f"{number}.")}
         empty = {"width": 16, "height": 16, "picture": "", "mask": "", "sketch": "", "extended": False}
-        return self.control_map(value, Layers.of(_parsed(given["layers"]) or empty, Path(get_upload_folder())), owner)
+        layers = Layers.of(_parsed(given["layers"]) or empty, Path(get_upload_folder()))
+        followed = self._followed(value, layers, owner)
+        return self._studio.inputs.get(followed) if followed else None
 
     def filled(self, fields: dict[str, Any], owner: str) -> tuple[Any, ...]:
-        """Values for every widget from a request's fields, with what is missing at its default; of pictures
-        only that owner's."""
+        """Values for every widget from a request's fields, with what is missing at its default."""
         known = {field.name: field.default for field in dataclasses.fields(GenerationRequest)}
         if fields.get("model") not in self._studio.library.names:
             fields = {name: value for name, value in fields.items() if name != "model"}
@@ -140,14 +168,15 @@ class Form:
         return tuple(values.get(name, gr.skip()) for name in self._names)
 
     def _canvas(self, told: dict[str, Any], owner: str) -> dict[str, Any]:
-        values: dict[str, Any] = {"strength": told["strength"], "resize_mode": told["resize_mode"]}
+        values: dict[str, Any] = {name: told[name] for name in ("strength", "resize_mode")} | {"start_on": True}
+        values |= {f"{number}.source": OFF if number else LINES for number in range(UNITS)}
         if (inpaint := told["inpaint"]) is not None:
             area = ONLY_MASKED if inpaint.only_masked else WHOLE
             values |= {"blur": inpaint.blur, "content": inpaint.content, "area": area}
             values |= {"padding": inpaint.padding, "soft": inpaint.soft}
         for number, unit in enumerate(told["control"][:UNITS]):
             if self._studio.collection.may_use(unit.image, owner) and unit.model in self._studio.library.controls:
-                path = str(self._studio.collection.start(unit.image, owner))
+                path = str(self._studio.inputs.path(unit.image))
                 values |= {f"{number}.{name}": getattr(unit, name) for name in ("model", "weight", "start", "end")}
                 values |= {f"{number}.mode": unit.mode, f"{number}.resize_mode": unit.resize_mode}
                 values |= {f"{number}.source": OWN, f"{number}.own": gr.Image(path, visible=True)}
@@ -155,13 +184,14 @@ class Form:
         return values
 
     def sent(self, fields: dict[str, Any], owner: str) -> tuple[str | None, str | None]:
-        """The start picture and the mask of a request's fields, for the canvas; None where that owner has none."""
-        inpaint = fields.get("inpaint")
-        return self._start(fields.get("image", ""), owner), self._start(inpaint.mask if inpaint else "", owner)
+        """The start picture and the mask of a request's fields, for the canvas; None where there
+        are none, or none of this owner's."""
+        inpaint, inputs = fields.get("inpaint"), self._studio.inputs
 
-    def _start(self, name: str, owner: str) -> str | None:
-        collection = self._studio.collection
-        return str(collection.start(name, owner)) if collection.may_use(name, owner) else None
+        def path(name: str) -> str | None:
+            return str(inputs.path(name)) if self._studio.collection.may_use(name, owner) else None
+
+        return path(fields.get("image", "")), path(inpaint.mask if inpaint else "")
 
 
 def fields_of(request: GenerationRequest) -> dict[str, Any]:

@@ -118,8 +118,9 @@ class View:
 
     def _change(self, event: Event) -> dict[str, Any]:
         match event:
-            case Queued(ahead=ahead):
-                return {"message": f"{ahead} before it in the queue" if ahead else "its turn is next"}
+            case Queued(ahead=ahead, wait_s=wait_s):
+                place = f"{ahead} before it in the queue" if ahead else "its turn is next"
+                return {"message": place + ("" if wait_s is None else f", in about {_duration(wait_s)}")}
             case Started():
                 self._words = _words(self._request, event.evaluations)
                 led = _led(self._request, event.evaluations)
@@ -147,6 +148,11 @@ def _said(end: Event) -> str:
         case Cancelled(steps_done=done):
             return f"stopped after {done} steps"
     return ""
+
+
+def _duration(seconds: float) -> str:
+    """Roughly, since it is an estimate."""
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
 def _led(request: GenerationRequest, evaluations: int) -> list[dict[str, Any]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 
 from studio import Run
 
@@ -16,6 +16,7 @@ class Viewers:
     def __init__(self) -> None:
         self._shown: dict[str, Run] = {}
         self._readers: Counter[str] = Counter()
+        self._next: defaultdict[str, list[Run]] = defaultdict(list)
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -36,6 +37,30 @@ class Viewers:
             if alone and not run.ended:
                 run.leave()
 
+    @contextlib.contextmanager
+    def waiting(self, tab: str, run: Run) -> Iterator[Callable[[], bool]]:
+        """While inside, the run waits for the tab to show it, behind others that do; what is given
+        tells whether it may. If it is left before that, the run is put aside."""
+        line = self._next[tab]
+        line.append(run)
+        shown = False
+
+        def may_be_shown() -> bool:
+            nonlocal shown
+            with self._lock:
+                before = self._shown.get(tab)
+                shown = line[0] is run and (before is None or before is run or before.ended or before.draft)
+                if shown:
+                    self._shown[tab] = run
+            return shown
+
+        try:
+            yield may_be_shown
+        finally:
+            line.remove(run)
+            if not shown:
+                run.leave()
+
     def show(self, tab: str, run: Run) -> None:
         """The tab turns to a run without reading its events."""
         with self._lock:
@@ -49,3 +74,4 @@ class Viewers:
         """The tab is gone."""
         with self._lock:
             self._shown.pop(tab, None)
+            self._next.pop(tab, None)

@@ -28,9 +28,11 @@ DRAWN = "async (layers, ...rest) => [await window.stepwise.drawn(), ...rest]"
 CHOSEN = """async (at, remaining, noise, layers, ...rest) =>
   [window.stepwise.chosen(), remaining, noise, await window.stepwise.drawn(), ...rest]"""
 """The same, with the number of steps up to the one that is looked at before it."""
-ON_CANVAS = "(picture, mask) => window.stepwise.onCanvas(picture, mask)"
-PAINT = """async (picture, mask) => {
-  await window.stepwise.onCanvas(picture, mask);
+ON_CANVAS = "(picture) => window.stepwise.onCanvas(picture)"
+AS_IT_WAS = f"(picture, mask, ...follows) => window.stepwise.asItWas(picture, mask, follows.includes('{OWN}'))"
+"""The canvas as a request had it; what it does not name is cleared, and can be undone."""
+PAINT = """async (picture) => {
+  await window.stepwise.onCanvas(picture);
   document.querySelector('#tabs button[role="tab"]').click();
   setTimeout(() => document.querySelector('#paint').click(), 300);
 }"""
@@ -70,7 +72,7 @@ def _paint(made: Bindings, controls: Controls, actions: Actions, branching: Bran
     results, inputs = [*parts.followed, controls.seed], controls.inputs()
     leaving = [branching.at, branching.remaining, branching.noise_seed, *inputs]
     begun = [
-        actions.paint.click(made.paint, inputs, results, js=DRAWN, trigger_mode="once", **STREAM),
+        actions.paint.click(made.paint, inputs, results, js=DRAWN, trigger_mode="multiple", **STREAM),
         branching.branch.click(made.branch, leaving, results, js=CHOSEN, **STREAM),
         parts.stage.go_on(made.go_on, inputs, results, js=DRAWN, **STREAM),
         parts.drawn.live.click(made.live, inputs, results, js=DRAWN, trigger_mode="multiple", **STREAM),
@@ -88,7 +90,9 @@ def _look(made: Bindings, controls: Controls, actions: Actions, branching: Branc
     parts.tree.pick(made.open, outputs=results, **QUICK).then(made.develop, outputs=parts.stage, **STREAM)
     parts.tree.keep(made.export, outputs=parts.download, **PRIVATE).then(None, js=CLICK_DOWNLOAD)
     sent = [parts.drawn.sent_picture, parts.drawn.sent_mask]
-    parts.tree.take(made.settings_of, outputs=[*sent, *controls.inputs()], **QUICK).then(None, sent, js=ON_CANVAS)
+    parts.tree.take(made.settings_of, outputs=[*sent, *controls.inputs()], **QUICK).then(
+        None, _as_it_was(controls, sent), js=AS_IT_WAS
+    )
     parts.stage.start_from(made.start_from, outputs=sent[0], **QUICK).then(None, sent[:1], js=ON_CANVAS)
     actions.open_run.upload(made.open_file, actions.open_run, results, **PRIVATE).then(
         made.develop, outputs=parts.stage, **STREAM
@@ -112,8 +116,13 @@ def _fill(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingAc
     actions.reuse.click(made.reuse, outputs=[controls.seed_mode, controls.seed], **QUICK)
     sent = [drawn.sent_picture, drawn.sent_mask]
     filled = actions.open_picture.upload(made.fill, actions.open_picture, [*sent, *controls.inputs()], **QUICK)
-    filled.then(None, sent, js=ON_CANVAS)
+    filled.then(None, _as_it_was(controls, sent), js=AS_IT_WAS)
     controls.sampler.input(_schedules, [controls.sampler, controls.schedule], controls.schedule, **QUICK)
+
+
+def _as_it_was(controls: Controls, sent: list[Any]) -> list[Any]:
+    """What ``AS_IT_WAS`` is told: start picture, mask, and what each unit follows."""
+    return [*sent, *(unit.source for unit in controls.drawing.units)]
 
 
 def _schedules(sampler: str, schedule: str) -> Any:
@@ -175,7 +184,9 @@ def bind_gallery(
         return made.filled(request, browsing.settings_of(request, event))
 
     sent = [drawn.sent_picture, drawn.sent_mask]
-    gallery.take(take, outputs=[*sent, *controls.inputs()], **QUICK).then(None, sent, js=ON_CANVAS)
+    gallery.take(take, outputs=[*sent, *controls.inputs()], **QUICK).then(
+        None, _as_it_was(controls, sent), js=AS_IT_WAS
+    )
     gallery.start_from(browsing.start_from, outputs=sent[0], **QUICK).then(None, sent[:1], js=ON_CANVAS)
     gallery.zip(browsing.zip, outputs=download, **PRIVATE).then(None, js=CLICK_DOWNLOAD)
 

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import torch
 
-from studio import prompt_schedule
+from studio import forecast, prompt_schedule
 from studio.canvas.start import control_map, start_of
 from studio.diffusion import joining, preview
 from studio.diffusion.attention import WordMap, word_maps
@@ -28,13 +28,14 @@ from studio.diffusion.painting import Given, Painting, StepSeen, Stopped
 from studio.diffusion.replay import Resume, resume
 from studio.diffusion.seams import ModelCall
 from studio.errors import GenerationFailed, NothingToBranch, OutOfMemory, StudioError
-from studio.events import Cancelled, Failed, Finished, Paused, Produced, Started, Step
+from studio.events import Cancelled, Failed, Finished, Paused, Produced, Queued, Started, Step
 from studio.gallery.collection import Collection
 from studio.gallery.inputs import Inputs
 from studio.jobs import Jobs
 from studio.models import device
 from studio.models.library import Library
 from studio.models.loader import LoadedControl, LoadedModel, load, load_control
+from studio.pace import Kind, Pace
 from studio.request import GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
@@ -42,10 +43,13 @@ from studio.status import Status
 from studio.timeline.forward import Forward
 from studio.timeline.record import RecordedStep
 from studio.timeline.runs import Runs
+from studio.turns import InHand, in_turn, may_join
 
 log = logging.getLogger("stepwise")
 T = TypeVar("T")
 IDLE_WAIT_S = 1.0
+TELL_EVERY_S = 1.0
+"""How often waiting runs are told their place."""
 
 
 @dataclass(eq=False)
@@ -56,6 +60,22 @@ class _Active:
     painting: Painting
     budget: preview.PreviewBudget
     started: float = field(default_factory=time.perf_counter)
+    served_s: float = 0.0
+    """Engine time of its forwards, those it shared counted whole."""
+    aside_s: float = 0.0
+    """Rounds that others had."""
+
+    @property
+    def hand(self) -> InHand:
+        """What decides its turn."""
+        return InHand(self.run.owner, self.served_s, self.aside_s)
+
+    @property
+    def kind(self) -> Kind:
+        """What its call computes, for measuring."""
+        request, model = self.run.request, self.painting.model
+        name = request.model if self.call.module is model.denoiser else type(self.call.module).__name__
+        return Kind(name, request.width, request.height)
 
     @property
     def elapsed_s(self) -> float:
@@ -88,6 +108,7 @@ class Engine:
         self._controls: dict[str, LoadedControl] = {}
         self._active: list[_Active] = []
         self._behind = ThreadPoolExecutor(1, "stepwise-previews")
+        self._pace, self._told_places = Pace(), 0.0
         self.forwards = 0
         """Forwards computed so far, joined ones counted once."""
 
@@ -97,6 +118,7 @@ class Engine:
             while not self._jobs.closed:
                 self._jobs.run_errands()
                 self._admit()
+                self._tell_places()
                 self._round()
         finally:
             for active in list(self._active):
@@ -178,14 +200,31 @@ class Engine:
         for run in self._jobs.waiting():
             if run.unwanted and self._jobs.remove(run):
                 run.post(_put_aside(run))
-        while len(self._active) < self._settings.concurrency:
-            taken = self._jobs.take(timeout=0 if self._active else IDLE_WAIT_S)
-            if taken is None:
-                return
+        while taken := self._jobs.take(0 if self._active else IDLE_WAIT_S, self._has_turn):
             if taken.unwanted:
                 taken.post(_put_aside(taken))
             else:
                 self._start(taken)
+
+    def _has_turn(self, run: Run) -> bool:
+        return run.ready and may_join([active.hand for active in self._active], self._settings.concurrency, run.owner)
+
+    def _tell_places(self) -> None:
+        """Tell waiting runs, now and then, how many come before them and when their turn may be."""
+        waiting, now = self._jobs.waiting(), time.monotonic()
+        if not waiting or now - self._told_places < TELL_EVERY_S:
+            return
+        self._told_places = now
+        painted = [(active.run, active.hand) for active in self._in_turn()]
+        begin = forecast.begins(painted, waiting, self._settings.concurrency, self._pace)
+        for ahead, (run, wait_s) in enumerate(zip(waiting, begin, strict=True)):
+            place = Queued(run=run.id, ahead=ahead, wait_s=None if wait_s is None else round(wait_s))
+            if place != run.last_event:
+                run.post(place)
+
+    def _in_turn(self) -> list[_Active]:
+        hands = [active.hand for active in self._active]
+        return [self._active[index] for index in in_turn(hands, self._settings.concurrency)]
 
     def _start(self, run: Run) -> None:
         try:
@@ -216,12 +255,18 @@ class Engine:
         for active in list(self._active):
             if active.run.unwanted:
                 self._stop(active)
+        began, turn = time.perf_counter(), self._in_turn()
         groups: defaultdict[Hashable, list[_Active]] = defaultdict(list)
-        for active in self._active:
+        for active in turn:
             alone = active.run.id if active.run.request.reproducible else None
             groups[alone, joining.fit_key(active.call)].append(active)
         for group in groups.values():
-            self._compute(group)
+            rows = [joining.batch_size(active.call) for active in group]
+            for part in self._pace.split(group[0].kind, rows):
+                self._compute([group[index] for index in part])
+        for active in self._active:
+            if active not in turn:
+                active.aside_s += time.perf_counter() - began
 
     def _compute(self, group: Sequence[_Active]) -> None:
         """One forward for calls that fit, and every run its slice of the answer."""
@@ -229,12 +274,18 @@ class Engine:
         began = time.perf_counter()
         try:
             answer = group[0].painting.model.compute(calls[0], joining.join(calls))
-            answers = joining.split(answer, [joining.batch_size(call) for call in calls])
+            rows = [joining.batch_size(call) for call in calls]
+            answers = joining.split(answer, rows)
+            self._placement.settle()
         except Exception as error:
             self._recover(group, error)
             return
         self.forwards += 1
-        self._status.count(len(group), time.perf_counter() - began)
+        took = time.perf_counter() - began
+        self._pace.count(group[0].kind, sum(rows), took)
+        self._status.count(len(group), took)
+        for active in group:
+            active.served_s += took
         for active, part in zip(group, answers, strict=True):
             self._advance(active, partial(active.painting.answer, part))
 

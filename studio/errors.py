@@ -48,7 +48,7 @@ class GenerationFailed(StudioError):
 
 
 class NotSaved(StudioError):
-    """A picture could not be written, or not be entered into the history; there is nothing of it."""
+    """A picture or a request could not be written down; there is nothing of it."""
 
     code = "not_saved"
 

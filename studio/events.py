@@ -19,9 +19,11 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Queued(Event):
-    """The run waits; ``ahead`` runs come before it."""
+    """The run waits; ``ahead`` runs come before it. Said again as that changes."""
 
     ahead: int
+    wait_s: float | None = None
+    """Estimated seconds until it begins; None while no step of its model was measured."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,8 +34,9 @@ class Jobs:
         """Whether ``close`` was called."""
         return self._closed
 
-    def put(self, run: Run) -> None:
-        """Let the run wait, and tell it how many come before it.
+    def put(self, run: Run, accepted: bool = False) -> None:
+        """Let the run wait, and tell it how many come before it. One that was accepted before, by an
+        earlier process, is never refused for want of room.
 
         Raises:
             QueueFull: when its owner or everybody together has too many waiting.
@@ -44,26 +45,27 @@ class Jobs:
             mine = self._owners.get(run.owner, deque())
             if self._closed:
                 raise QueueFull("The studio is closing.")
-            if len(mine) >= self._per_owner:
+            if len(mine) >= self._per_owner and not accepted:
                 raise QueueFull(f"You have {len(mine)} pictures waiting already: let one finish, or stop one.")
-            if len(self) >= self._size:
+            if len(self) >= self._size and not accepted:
                 raise QueueFull(f"{len(self)} pictures are waiting already: try again in a moment.")
             self._owners.setdefault(run.owner, mine).append(run)
             run.post(Queued(run=run.id, ahead=self._order().index(run)))
             self._changed.notify_all()
 
-    def take(self, timeout: float | None = 0) -> Run | None:
-        """The next run, waiting ``timeout`` seconds for one (None: until there is one, an
-        errand, or the queue is closed)."""
+    def take(self, timeout: float | None = 0, wanted: Callable[[Run], bool] = lambda _: True) -> Run | None:
+        """The first of the owners' next runs that is wanted, waiting ``timeout`` seconds for one to
+        come (None: until there is one, an errand, or the queue is closed)."""
         with self._changed:
             self._changed.wait_for(lambda: self._owners or self._closed or self._errands, timeout)
-            if not self._owners:
-                return None
-            owner, waiting = self._owners.popitem(last=False)
-            run = waiting.popleft()
-            if waiting:
-                self._owners[owner] = waiting
-            return run
+            for owner, waiting in self._owners.items():
+                if wanted(waiting[0]):
+                    run = waiting.popleft()
+                    del self._owners[owner]
+                    if waiting:
+                        self._owners[owner] = waiting
+                    return run
+            return None
 
     def remove(self, run: Run) -> bool:
         """Take a waiting run out; False if it was not waiting any more."""

@@ -6,7 +6,7 @@ import dataclasses
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,8 +51,9 @@ class Run:
         lease_s: float | None = None,
         parent: Run | None = None,
         draft: bool = False,
+        identity: str = "",
     ) -> None:
-        self.id = secrets.token_hex(16)
+        self.id = identity or secrets.token_hex(16)
         self.request, self.owner = request, owner
         self.parent = parent
         """The run this one is a branch of."""
@@ -73,6 +74,8 @@ class Run:
         """How the picture it starts from was noised; None where it starts from noise or a step."""
         self.evaluations = 0
         """How many steps it will have in all; known once it is painted."""
+        self.when_ended: Callable[[Run, Event], None] = lambda *_: None
+        """Called with the last event, before anybody hears of it."""
         self.cancel_asked = self.pause_asked = False
         self._lease_s, self._left = lease_s, False
         self._renewed = time.monotonic()
@@ -94,6 +97,11 @@ class Run:
         """How many of its steps are shared with the run it is a branch of."""
         branch = self.request.branch
         return branch.at if branch is not None and self.parent is not None else 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether the steps that it shares with the run it is a branch of are there."""
+        return self.parent is None or self.parent.ended or self.parent.kept + len(self.parent.recording) >= self.kept
 
     @property
     def steps(self) -> list[RecordedStep]:
@@ -194,9 +202,12 @@ class Run:
     def post(self, event: Event) -> None:
         """Add an event; it gets the next number. Ignored after the last one."""
         with self._changed:
-            if not self.ended:
-                self._events.append(dataclasses.replace(event, sequence=len(self._events)))
-                self._changed.notify_all()
+            if self.ended:
+                return
+            if isinstance(event, LAST_EVENTS):
+                self.when_ended(self, event)
+            self._events.append(dataclasses.replace(event, sequence=len(self._events)))
+            self._changed.notify_all()
 
     def events_after(self, position: int, timeout: float | None = None) -> list[Event]:
         """The events from number ``position`` on, as soon as there is one; none after the timeout."""

@@ -18,14 +18,15 @@ from studio import limits
 from studio.canvas.resize import resized
 from studio.canvas.start import start_of
 from studio.diffusion.midway import START
-from studio.errors import NothingToBranch, RequestRefused, StudioError
-from studio.events import Failed
+from studio.errors import NothingToBranch, NotSaved, RequestRefused, StudioError
+from studio.events import Event, Failed, Paused
 from studio.gallery.collection import Collection
 from studio.gallery.inputs import Inputs
 from studio.gallery.pictures import LOCAL
 from studio.gallery.quota import Quota
 from studio.gallery.reconcile import reconcile
 from studio.jobs import Jobs
+from studio.journal import Entry, Journal
 from studio.models.library import EMBEDDED, Library
 from studio.request import RESIZE_MODES, GenerationRequest
 from studio.run import Run
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("stepwise")
 DAY_S = 86_400.0
+MOST_TRIES = 2
+"""How often a run is begun: one that takes the process with it shall not do so for ever."""
+TAKEN_UP_LEASE_S = 300.0
+"""How long a run that is painted again after a restart waits for its page to come back."""
 T = TypeVar("T")
 
 
@@ -70,6 +75,7 @@ class Studio:
         self._spilled = tempfile.TemporaryDirectory(prefix="stepwise-", ignore_cleanup_errors=True)
         self.runs = Runs(settings.memory_mb * 2**20, Path(self._spilled.name), settings.most_runs)
         self._jobs = Jobs(settings.queue_size, settings.queue_per_owner)
+        self._journal = Journal(settings.outputs / ".queue")
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="stepwise-engine", daemon=True)
         self._thread.start()
@@ -194,19 +200,71 @@ class Studio:
         except CancelledError:
             raise StudioError("The studio is closing.") from None
 
+    def take_up(self) -> list[Run]:
+        """Paint what an earlier process over the same outputs was asked for and had not ended when it was
+        closed or killed: under the same ids, from the first step on. Those whose models or pictures are
+        gone are left out, and those that were with two processes when they were killed."""
+        before: dict[tuple[str, GenerationRequest], Run] = {}
+        taken = []
+        for entry in self._journal.left():
+            try:
+                finished = self.collection.history.made_by(entry.run) >= entry.request.batch_size
+                if not finished and entry.tries < MOST_TRIES:
+                    taken.append(self._again(entry, before))
+                    continue
+            except StudioError as error:
+                log.warning("run %s is not taken up again: %s", entry.run, error)
+            self._journal.drop(entry.run)
+        return taken
+
+    def _again(self, entry: Entry, before: dict[tuple[str, GenerationRequest], Run]) -> Run:
+        request, owner = entry.request, entry.owner
+        parent = self._parent_again(request, owner, before)
+        run = Run(request, owner, TAKEN_UP_LEASE_S if owner != LOCAL else None, parent, identity=entry.run)
+        return self._queue(run, entry.tries + 1)
+
+    def _parent_again(
+        self, request: GenerationRequest, owner: str, before: dict[tuple[str, GenerationRequest], Run]
+    ) -> Run | None:
+        """The run that a branch left, painted anew to be branched from; nothing of it is saved."""
+        if request.branch is None:
+            return None
+        left = request.branch.request
+        if (owner, left) not in before:
+            parent = Run(left, owner, TAKEN_UP_LEASE_S, self._parent_again(left, owner, before), draft=True)
+            before[owner, left] = self._queue(parent, MOST_TRIES)
+        return before[owner, left]
+
     def _put(self, run: Run) -> Run:
         limits.check(run.request)
-        self._check_models(run.request)
-        run.pictures = self._pictures(run)
         self.collection.check_room(run.owner)
         self.sharing.admit(run)
         try:
-            self._jobs.put(run)
+            return self._queue(run)
         except StudioError:
             self.sharing.dropped(run)
             raise
+
+    def _queue(self, run: Run, tries: int = 1) -> Run:
+        """Let a run wait, for the first time or again; what is not a draft is noted down first."""
+        self._check_models(run.request)
+        run.pictures = self._pictures(run)
+        run.when_ended = self._ended
+        try:
+            if not run.draft:
+                self._journal.write(run, tries)
+            self._jobs.put(run, accepted=tries > 1)
+        except OSError as error:
+            raise NotSaved(f"The request could not be written down: {error.strerror or error}.") from None
+        except StudioError:
+            self._journal.drop(run.id)
+            raise
         self.runs.add(run)
         return run
+
+    def _ended(self, run: Run, end: Event) -> None:
+        if not (self._closing.is_set() and isinstance(end, Paused)):
+            self._journal.drop(run.id)
 
     def _check_models(self, request: GenerationRequest) -> None:
         self.library.folder(request.model)

@@ -50,7 +50,9 @@ def denoiser(studio: Studio, spoil: Callable[[Any], Any]) -> Iterator[None]:
 def test_events_come_in_order_and_every_step_can_be_seen(studio: Studio) -> None:
     run = studio.submit(asked())
     events = list(run)
-    assert [type(event) for event in events] == [Queued, Started, *[Step] * 6, Produced, Finished]
+    told = [type(event) for event in events]
+    assert [*dict.fromkeys(told)] == [Queued, Started, Step, Produced, Finished]
+    assert told[told.index(Started) :] == [Started, *[Step] * 6, Produced, Finished]
     assert [event.sequence for event in events] == list(range(len(events)))
     steps = [event for event in events if isinstance(event, Step)]
     # A preview may give way to the next one's, but never the last.
@@ -121,6 +123,45 @@ def test_a_stop_takes_effect_within_one_step_and_saves_nothing(studio: Studio) -
     assert end.steps_done <= seen + 1
     assert not any(isinstance(event, Produced) for event in run)
     assert isinstance(last(studio.submit(asked())), Finished)
+
+
+def test_a_newcomer_is_painted_within_two_steps_beside_somebody_with_many_long_runs(
+    models: Path, tmp_path: Path
+) -> None:
+    settings = Settings(models=(models,), outputs=tmp_path, device="cpu", precision="fp32", concurrency=2)
+    with Studio(settings) as studio:
+        crowd: list[Run] = []
+        newcomer: list[Run] = []
+        before, after = 0, 0
+
+        def watch(answer: Any) -> Any:
+            nonlocal before, after
+            done = max((len(run.recording) for run in crowd), default=0)
+            if done == 4 and not newcomer:
+                newcomer.append(studio.submit(asked(steps=3), "bo"))
+                before = done
+            if newcomer and not newcomer[0].recording:
+                after = done
+            return answer
+
+        with denoiser(studio, watch):
+            crowd += [studio.submit(asked(steps=150, seed=seed), "ada") for seed in range(4)]
+            while not newcomer:
+                assert crowd[0].events_after(0, 1)
+            assert newcomer[0].result.paths
+            assert not any(run.ended for run in crowd)
+        assert after - before <= 2
+
+
+def test_a_waiting_run_is_told_its_place_and_when_it_may_begin(models: Path, tmp_path: Path) -> None:
+    settings = Settings(models=(models,), outputs=tmp_path, device="cpu", precision="fp32", concurrency=1)
+    with Studio(settings) as studio:
+        assert studio.submit(asked()).result.paths
+        first, second, third = [studio.submit(asked(steps=steps, reproducible=True)) for steps in (100, 40, 3)]
+        places = [event for event in third if isinstance(event, Queued)]
+        assert places[0].ahead == 2 or first.ended
+        assert [place.ahead for place in places] == sorted((place.ahead for place in places), reverse=True)
+        assert second.ended
 
 
 def test_a_waiting_job_can_be_stopped(studio: Studio) -> None:

@@ -9,6 +9,8 @@ from studio.errors import StudioError
 
 HALF = 128
 EMPTY = "The mask is empty: paint over what shall change."
+FAINT = "The mask is too faint for anything to be painted anew: draw it lighter, or switch on soft inpainting."
+CUT_OFF = "All of the mask lies where Crop and resize cuts the picture off: choose another resize mode, or Only masked."
 
 
 def softened(mask: Image.Image, blur: int) -> Image.Image:

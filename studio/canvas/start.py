@@ -12,6 +12,7 @@ from studio.canvas import masks
 from studio.canvas.fill import filled
 from studio.canvas.geometry import Box, Size, crop_region
 from studio.canvas.resize import LANCZOS, resized
+from studio.errors import StudioError
 from studio.request import GenerationRequest, Inpaint
 
 
@@ -45,7 +46,7 @@ def start_of(request: GenerationRequest, get: Callable[[str], Image.Image]) -> S
     """What a request starts from; None for noise. ``get`` gives the picture of a SHA-256.
 
     Raises:
-        StudioError: if the mask is empty.
+        StudioError: if the mask is empty, or none of it is painted.
         UnreadablePicture: from ``get``.
     """
     if not request.image:
@@ -59,14 +60,19 @@ def start_of(request: GenerationRequest, get: Callable[[str], Image.Image]) -> S
 def _masked(picture: Image.Image, mask: Image.Image, inpaint: Inpaint, size: Size, mode: str) -> Start:
     """Whole pictures are brought to the painted size; of one whose masked part alone is painted a part is."""
     mask = mask.resize(picture.size, Image.Resampling.BILINEAR) if mask.size != picture.size else mask
+    masks.masked_box(mask)
     if not inpaint.only_masked:
         picture, mask = resized(picture, size, mode), resized(mask, size, mode)
+    if mask.getbbox() is None:
+        raise StudioError(masks.CUT_OFF)
     soft = masks.softened(mask, inpaint.blur)
     box = masks.masked_box(soft)
     shown = masks.reveal(soft)
     region = crop_region(box, inpaint.padding, picture.size, size) if inpaint.only_masked else None
     seen = filled(picture, masks.hard(shown)) if inpaint.content == "fill" else picture
     free = soft if inpaint.soft else masks.hard(shown)
+    if free.getbbox() is None:
+        raise StudioError(masks.FAINT)
     if region is not None:
         seen, free = (each.crop(region.corners).resize(size, LANCZOS) for each in (seen, free))
     return Start(seen, free, picture, shown, region)

@@ -131,6 +131,10 @@ class History:
         tagged = "tags JOIN pictures ON pictures.id = tags.picture"
         return Choices(most("model"), most("sampler"), most("width || '×' || height"), most("tag", tagged))
 
+    def made_by(self, run: str) -> int:
+        """How many pictures of a run there are."""
+        return int(self._rows("SELECT count(*) AS made FROM pictures WHERE run = ?", [run])[0]["made"])
+
     def usage(self, owner: str | None = None) -> int:
         """Bytes that pictures, thrown away ones and brought ones included, take: this owner's, or all."""
         mine, given = ("WHERE owner = ?", [owner]) if owner is not None else ("", [])

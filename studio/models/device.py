@@ -22,6 +22,11 @@ class Placement:
         """The denoiser's dtype; latents and samplers always stay in fp32."""
         return PRECISIONS[self.precision]
 
+    def settle(self) -> None:
+        """Wait for what was asked of the device, so that a clock read next is honest."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
     def __str__(self) -> str:
         return f"{self.device.type} · {self.precision} · {self.attention}"
 

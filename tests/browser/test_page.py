@@ -86,6 +86,19 @@ def test_keys_paint_scrub_and_stop(page: Page, served: Served) -> None:
     expect(page.locator(".sw-step")).not_to_have_text(last)
 
 
+def test_paint_while_painting_comes_next_and_nothing_is_lost(page: Page, served: Served) -> None:
+    set_number(page, "steps", 60)
+    for thing in ("cat", "dog", "fox"):
+        page.fill("#prompt textarea", f"a {thing} waiting in line")
+        page.click("button#paint")
+    expect(page.locator(".sw-row")).to_have_count(3, timeout=90_000)
+    expect(page.locator(".sw-row[aria-selected=true]")).to_contain_text("fox", timeout=90_000)
+    finished(page)
+    cat, dog, fox = served.studio.runs.of(pictures.LOCAL)[-3:]
+    assert [run.request.prompt.split()[1] for run in (cat, dog, fox)] == ["cat", "dog", "fox"]
+    assert all(run.succeeded for run in (cat, dog, fox))
+
+
 def test_a_stop_ends_the_whole_batch(page: Page, served: Served) -> None:
     set_number(page, "steps", 100)
     page.get_by_label("Batch count").fill("3")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -13,6 +13,7 @@ from studio.request import RESIZE_MODES
 SIDE = st.integers(1, 300)
 
 
+@example(8192, 16, 64, 64, "Resize and fill", "RGB")
 @given(SIDE, SIDE, SIDE, SIDE, st.sampled_from(RESIZE_MODES), st.sampled_from(["RGB", "L"]))
 def test_any_picture_fits_any_size(width: int, height: int, to: int, high: int, mode: str, colours: str) -> None:
     made = resized(Image.new(colours, (width, height)), (to, high), mode)

@@ -15,7 +15,7 @@ from studio.canvas.masks import softened
 from studio.canvas.outpaint import OVERLAP, Sides, extended
 from studio.canvas.start import Start, control_map, start_of
 from studio.errors import StudioError
-from studio.request import ControlUnit, GenerationRequest, Inpaint
+from studio.request import RESIZE_MODES, ControlUnit, GenerationRequest, Inpaint
 
 PICTURE, MASK = "a" * 64, "b" * 64
 
@@ -69,6 +69,17 @@ def test_outside_the_blurred_mask_every_pixel_stays(
         assert outside_is_equal(picture, finished, softened(mask, blur))
 
 
+@pytest.mark.parametrize("mode", RESIZE_MODES)
+def test_a_mask_that_is_made_smaller_reaches_no_further(mode: str) -> None:
+    mask = Image.new("L", (512, 512))
+    mask.paste(255, (200, 200, 300, 300))
+    request = GenerationRequest(image=PICTURE, inpaint=Inpaint(mask=MASK, blur=0), resize_mode=mode)
+    made = start_of(request, {PICTURE: photograph(512, 512), MASK: mask.convert("RGB")}.__getitem__)
+    assert made is not None
+    assert made.shown is not None
+    assert made.shown.getbbox() == pytest.approx((50, 50, 75, 75), abs=1)
+
+
 def test_inside_the_mask_the_painted_picture_shows_wholly() -> None:
     mask = Image.new("L", (200, 120))
     mask.paste(255, (60, 40, 110, 70))
@@ -100,6 +111,20 @@ def test_a_picture_that_is_all_masked_is_filled_with_grey() -> None:
 def test_an_empty_mask_is_told() -> None:
     with pytest.raises(StudioError, match="mask is empty"):
         start(photograph(), Image.new("L", (200, 120)))
+
+
+def test_a_mask_that_is_cut_off_with_the_picture_is_told() -> None:
+    given = {PICTURE: photograph(), MASK: stroke(box=(2, 40, 20, 70)).convert("RGB")}
+    request = GenerationRequest(image=PICTURE, inpaint=Inpaint(mask=MASK), resize_mode="Crop and resize")
+    with pytest.raises(StudioError, match="choose another resize mode"):
+        start_of(request, given.__getitem__)
+
+
+def test_a_mask_too_faint_to_free_anything_is_told_but_works_softly() -> None:
+    faint = Image.new("L", (200, 120), 40)
+    with pytest.raises(StudioError, match="too faint"):
+        start(photograph(), faint)
+    assert start(photograph(), faint, soft=True).mask is not None
 
 
 def test_a_mask_of_another_size_is_brought_to_the_pictures() -> None:

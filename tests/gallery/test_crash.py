@@ -17,7 +17,7 @@ from PIL import Image
 
 from studio import GenerationRequest, Studio
 from studio.errors import NotSaved
-from studio.events import Event, Failed, Finished, Produced
+from studio.events import Event, Failed, Finished, Produced, Queued
 from studio.gallery.collection import Collection
 from studio.run import Run
 from tests.gallery.crashing import broken, kill_one
@@ -89,7 +89,7 @@ def test_on_a_full_disk_there_is_a_sentence_and_what_was_there_stays(
 
 
 @posix
-@pytest.mark.parametrize("point", ["fsync 1", "commit"])
+@pytest.mark.parametrize("point", ["fsync 3", "commit"])  # two for its note in the journal
 def test_a_run_whose_picture_cannot_be_kept_fails_with_a_code_and_the_next_works(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
@@ -103,8 +103,18 @@ def test_a_run_whose_picture_cannot_be_kept_fails_with_a_code_and_the_next_works
 
 
 @posix
+def test_a_request_that_cannot_be_noted_down_is_refused_and_the_next_works(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with no_space(monkeypatch, studio.collection, "fsync 1"), pytest.raises(NotSaved, match="No space left"):
+        studio.submit(GenerationRequest(**SMALL))
+    assert isinstance(list(studio.submit(GenerationRequest(**SMALL)))[-1], Finished)
+
+
+@posix
 def test_finished_is_said_after_everything_is_on_disk(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    """File synced, put in place, its folder synced, row committed; only then is anybody told."""
+    """Request noted down, then said to wait; picture file synced, put in place, its folder synced, row
+    committed; only then is anybody told."""
     calls: list[str] = []
 
     def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,7 +126,7 @@ def test_finished_is_said_after_everything_is_on_disk(studio: Studio, monkeypatc
         return call
 
     def post(run: Run, event: Event, real: Callable[[Run, Event], None] = Run.post) -> None:
-        if isinstance(event, Produced | Finished):
+        if isinstance(event, Queued | Produced | Finished):
             calls.append(type(event).__name__)
         real(run, event)
 
@@ -130,4 +140,5 @@ def test_finished_is_said_after_everything_is_on_disk(studio: Studio, monkeypatc
         assert list(studio.submit(GenerationRequest(**SMALL)))
     finally:
         connection.set_trace_callback(None)
-    assert calls == ["fsync", "rename", "fsync", "COMMIT", "Produced", "Finished"]
+    durable = ["fsync", "rename", "fsync"]
+    assert calls == [*durable, "Queued", *durable, "COMMIT", "Produced", "Finished"]

@@ -59,6 +59,28 @@ def test_sixteen_bits_keep_their_brightness(tmp_path: Path, inputs: Inputs) -> N
     assert inputs.get(inputs.add_file(path)).getpixel((1, 1)) == pytest.approx((128, 128, 128), abs=1)
 
 
+@pytest.mark.parametrize(("mode", "kind", "half"), [("I;16B", ">u2", 32768), ("I", "<i4", 32768), ("F", "<f4", 0.5)])
+def test_deep_greys_of_every_layout_keep_their_brightness(
+    tmp_path: Path, inputs: Inputs, mode: str, kind: str, half: float
+) -> None:
+    path = tmp_path / "deep.tiff"
+    Image.frombytes(mode, (4, 4), np.full((4, 4), half, kind).tobytes()).save(path)
+    assert inputs.get(inputs.add_file(path)).getpixel((1, 1)) == pytest.approx((128, 128, 128), abs=1)
+
+
+def test_a_disk_that_takes_nothing_is_not_taken_for_a_broken_picture(
+    tmp_path: Path, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "picture.png"
+    gradient().save(path)
+    monkeypatch.setattr("studio.gallery.inputs.whole", full)
+    with pytest.raises(OSError, match="No space left"):
+        inputs.add_file(path)
+
+
 @given(st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "I;16"]))
 def test_every_mode_becomes_plain_colour(mode: str) -> None:
     assert upright(Image.new(mode, (3, 2))).mode == "RGB"

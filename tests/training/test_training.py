@@ -12,7 +12,9 @@ from diffusers import StableDiffusionPipeline
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from studio.diffusion import samplers
 from studio.training import autoencoder, control, denoiser, few_steps, recogniser, tokenizer
+from studio.training.exam.painting import FEW_STEPS
 from studio.training.export import vocabulary
 from studio.training.loop import Loop, Plan, learning_rate_factor
 from studio.training.material import thing_mask
@@ -140,12 +142,25 @@ def test_a_new_controlnet_changes_nothing_and_learns_from_the_sketch(tmp_path: P
 
 def test_a_ddim_step_along_the_true_velocity_stays_on_the_path() -> None:
     solver = few_steps.SolverPath(denoiser.training_schedule(), torch.device("cpu"))
-    clean, noise, points = torch.randn(3, 8, 4, 4), torch.randn(3, 8, 4, 4), torch.tensor([1, 20, 50])
-    (alpha, sigma), (alpha_before, sigma_before) = solver.at(points), solver.at(points - 1)
-    noisy, velocity = alpha * clean + sigma * noise, alpha * noise - sigma * clean
-    assert torch.allclose(solver.clean(noisy, velocity, points), clean, atol=1e-4)
-    assert torch.allclose(solver.back(noisy, velocity, points), alpha_before * clean + sigma_before * noise, atol=1e-4)
-    assert (alpha_before[0].item(), sigma_before[0].item()) == (1, 0)
+    clean, noise = torch.randn(3, 8, 4, 4), torch.randn(3, 8, 4, 4)
+    points, to = torch.tensor([4, 11, 16]), torch.tensor([0, 10, 12])
+    (alpha, sigma), (to_alpha, to_sigma) = solver.at(points), solver.at(to)
+    noisy, velocity, landed = (
+        alpha * clean + sigma * noise,
+        alpha * noise - sigma * clean,
+        to_alpha * clean + to_sigma * noise,
+    )
+    assert torch.allclose(solver.jump(noisy, velocity, points, to), landed, atol=1e-4)
+    assert torch.allclose(solver.velocity(noisy, landed, points, to), velocity, atol=1e-4)
+    assert torch.equal(landed[0], clean[0])
+
+
+def test_the_student_learns_at_the_noise_levels_it_paints_at() -> None:
+    solver = few_steps.SolverPath(denoiser.training_schedule(), torch.device("cpu"))
+    scheduler = samplers.build(FEW_STEPS, denoiser.training_schedule().config)
+    scheduler.set_timesteps(FEW_STEPS.steps)
+    taught = [int(solver.timesteps[few_steps.WITHIN * step]) for step in range(few_steps.STEPS, 0, -1)]
+    assert scheduler.timesteps.tolist() == pytest.approx(taught, abs=1)
 
 
 def test_the_few_step_edition_trains_a_lora_alone_and_diffusers_loads_it(tmp_path: Path) -> None:

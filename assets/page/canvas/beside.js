@@ -1,5 +1,6 @@
 // The canvas beside the stage: opened and put away, what of it Paint uses, and painting live.
 const LIVE_MS = 200, TOLD_MS = 400, OPENED = "stepwise-canvas";
+const UNSENT = "What is drawn could not be sent. It is safe here: see that the studio can be reached, then paint again.";
 let soon = null, telling = null, ended = 0, seen = "";
 const boards = () => document.querySelector("#boards"); // holds the canvas and the stage
 const isBeside = () => "canvas" in (boards()?.dataset || {});
@@ -20,14 +21,32 @@ function showCanvas(on) {
 }
 
 async function drawn() {
-  return isBeside() && !window.stepwise.canvas.isEmpty() ? JSON.stringify(await layers()) : "";
+  if (!isBeside()) return "";
+  try {
+    const told = JSON.stringify(await layers());
+    if (find("says").textContent === UNSENT) say("");
+    return told;
+  } catch (error) {
+    say(UNSENT, true);
+    throw error;
+  }
 }
 
-async function onCanvas(picture, mask) {
+async function onCanvas(picture) {
   if (!picture) return;
   await open(picture.url);
-  if (mask) await loadMask(mask.url);
   showCanvas(true);
+}
+
+// The canvas of a request that starts from a picture or is led by a map; put away for any other.
+async function asItWas(picture, mask, led) {
+  const { has, isEmpty } = window.stepwise.canvas, { width, height } = size();
+  if (!picture && !led) return isBeside() && showCanvas(false);
+  if (picture) await open(picture.url);
+  else if (!isEmpty()) await blank(width, height);
+  for (const layer of ["mask", "sketch"]) if (has(layer)) await add({ kind: "clear", layer }, "clear");
+  if (mask) await loadMask(mask.url);
+  return showCanvas(true);
 }
 
 // Repaint when the pen rests; what is being painted is given up by the server.
@@ -64,5 +83,5 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "d" || event.key === "D") showCanvas(!isBeside());
 });
 
-Object.assign(window.stepwise, { drawn, onCanvas, showCanvas });
+Object.assign(window.stepwise, { drawn, onCanvas, asItWas, showCanvas });
 restored.then(() => { if (localStorage.getItem(OPENED)) showCanvas(true); });

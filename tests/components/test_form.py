@@ -1,0 +1,152 @@
+"""The form: what the widgets ask for, and a request brought back into them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from components import controls, drawing
+from components.bindings import Bindings
+from components.drawing import LINES, OFF, OWN, PICTURE
+from components.form import Form, fields_of
+from components.visitors import Visitors
+from studio import GenerationRequest, Studio
+from studio.canvas import preprocess
+from studio.errors import RequestRefused
+from studio.models.library import EMBEDDED, EMBEDDED_CONTROL
+from studio.request import ControlUnit, Inpaint
+from tests.components.test_visitors import request
+
+ADA, EVE = "user-ada", "user-eve"
+Values = Callable[..., tuple[Any, ...]]
+
+
+@pytest.fixture(scope="module")
+def defaults() -> dict[str, Any]:
+    """Every widget's first value, by its name."""
+    with gr.Blocks(analytics_enabled=False):
+        panel, _ = drawing.build([EMBEDDED_CONTROL])
+        column, _ = controls.build([EMBEDDED], panel)
+    first = {name: widget.value for name, widget in column.named()} | {"negative_prompt": ""}
+    return {name: first[name] for name in column.names}
+
+
+@pytest.fixture
+def values(defaults: dict[str, Any]) -> Values:
+    def changed(**given: Any) -> tuple[Any, ...]:
+        return tuple((defaults | given).values())
+
+    return changed
+
+
+@pytest.fixture
+def form(studio: Studio, defaults: dict[str, Any]) -> Form:
+    return Form(studio, tuple(defaults))
+
+
+def layers(tmp_path: Path, **pictures: Image.Image) -> str:
+    """What an open canvas of 128 px says."""
+    folder = Path(get_upload_folder()) / tmp_path.name
+    folder.mkdir(parents=True, exist_ok=True)
+    told: dict[str, Any] = {"width": 128, "height": 128, "extended": False}
+    for name in ("picture", "mask", "sketch"):
+        path = folder / f"{name}.png"
+        if name in pictures:
+            pictures[name].save(path)
+        told[name] = str(path) if name in pictures else ""
+    return json.dumps(told)
+
+
+def photo(colour: str = "#204060") -> Image.Image:
+    made = Image.new("RGB", (128, 128), colour)
+    made.paste("#f0a84b", (40, 40, 90, 90))
+    return made
+
+
+def test_a_unit_follows_its_own_picture_on_an_empty_canvas(form: Form, values: Values, tmp_path: Path) -> None:
+    own = tmp_path / "own.png"
+    photo().save(own)
+    given = values(**{"layers": layers(tmp_path), "0.source": OWN, "0.own": str(own)})
+    (unit,) = form.asked(given, ADA).request.control
+    assert unit.model == EMBEDDED_CONTROL
+
+
+def test_a_map_is_taken_once_however_often_the_form_is_read(
+    form: Form, values: Values, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, take = [], preprocess.control_map
+
+    def counted(name: str, image: Image.Image) -> Image.Image:
+        taken.append(name)
+        return take(name, image)
+
+    monkeypatch.setattr(preprocess, "control_map", counted)
+    told = layers(tmp_path, picture=photo())
+    given = values(**{"layers": told, "0.source": PICTURE, "0.preprocessor": "Invert (dark lines on light)"})
+    first, second = form.asked(given, ADA).request, form.asked(given, ADA).request
+    assert first.control == second.control
+    assert form.map_of(0, given, ADA) is not None
+    assert len(taken) == 1
+    assert form.asked(given, EVE).request.control == first.control
+
+
+def test_settings_bring_nobody_elses_pictures(form: Form, studio: Studio, defaults: dict[str, Any]) -> None:
+    """The names of pictures are in the infotext of what was made from them, for everybody to read."""
+    picture, mask = (studio.collection.bring(photo(colour), ADA) for colour in ("#123456", "#ffffff"))
+    asked = GenerationRequest(
+        image=picture, inpaint=Inpaint(mask=mask), control=(ControlUnit(model=EMBEDDED_CONTROL, image=picture),)
+    )
+    assert all(form.sent(fields_of(asked), ADA))
+    assert form.sent(fields_of(asked), EVE) == (None, None)
+    hers, others = (dict(zip(defaults, form.filled(fields_of(asked), owner), strict=True)) for owner in (ADA, EVE))
+    assert hers["0.source"] == OWN
+    assert others["0.source"] == LINES
+    assert picture not in str(others["0.own"])
+
+
+def test_settings_without_a_control_net_leave_none_of_the_last(form: Form, defaults: dict[str, Any]) -> None:
+    filled = dict(zip(defaults, form.filled(fields_of(GenerationRequest()), ADA), strict=True))
+    assert [filled[f"{number}.source"] for number in range(3)] == [LINES, OFF, OFF]
+
+
+def test_a_branch_of_noise_is_told_why_it_takes_no_mask(
+    studio: Studio, form: Form, values: Values, tmp_path: Path
+) -> None:
+    run = studio.submit(GenerationRequest(steps=2))
+    list(run)
+    told = layers(tmp_path, picture=photo(), mask=Image.new("L", (128, 128), 255))
+    with pytest.raises(RequestRefused, match="started from noise"):
+        form.changes(run, values(layers=told))
+    assert "prompt" in form.changes(run, values(prompt="a boat"))
+
+
+def test_a_loop_takes_the_strength_that_is_set_though_it_began_from_noise(
+    studio: Studio, form: Form, values: Values
+) -> None:
+    made = Bindings(studio, Visitors(public=False), form)
+    for _ in made.paint(request(tab="loops"), *values(steps=4, loops=2, strength=0.9)):
+        pass
+    first, second = studio.runs.of("local")[-2:]
+    assert not first.request.image
+    assert second.request.strength == 0.9
+
+
+def test_live_paints_with_a_locked_seed(studio: Studio, form: Form, values: Values) -> None:
+    made = Bindings(studio, Visitors(public=False), form)
+    for seed in (11, 12):
+        for _ in made.live(request(tab="live"), *values(steps=2, seed_mode="Locked", seed=seed)):
+            pass
+    assert studio.runs.of("local")[-1].request.seed == 12
+
+
+def test_an_emptied_number_is_told_live_too(studio: Studio, form: Form, values: Values) -> None:
+    made = Bindings(studio, Visitors(public=False), form)
+    *_, (stage, *_rest) = made.live(request(tab="empty"), *values(steps=None))
+    assert "Steps" in stage["message"]
