@@ -261,7 +261,8 @@ class Bindings:
         return self.filled(request, fields_of(run.request))
 
     def filled(self, request: gr.Request, fields: dict[str, Any]) -> tuple[Any, ...]:
-        """Start picture and mask for the canvas, and every widget, from a request's fields."""
+        """Start picture and mask for the canvas, and every widget, from a request's fields; of pictures
+        only those of whoever asks."""
         owner = self._visitors.owner(request)
         sent = self._form.sent(fields, owner)
         if fields.get("image") and sent[0] is None:

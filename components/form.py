@@ -155,7 +155,8 @@ class Form:
         return self._studio.inputs.get(followed) if followed else None
 
     def filled(self, fields: dict[str, Any], owner: str) -> tuple[Any, ...]:
-        """Values for every widget from a request's fields, with what is missing at its default."""
+        """Values for every widget from a request's fields, with what is missing at its default; of pictures
+        only that owner's."""
         known = {field.name: field.default for field in dataclasses.fields(GenerationRequest)}
         if fields.get("model") not in self._studio.library.names:
             fields = {name: value for name, value in fields.items() if name != "model"}
@@ -176,7 +177,7 @@ class Form:
             values |= {"padding": inpaint.padding, "soft": inpaint.soft}
         for number, unit in enumerate(told["control"][:UNITS]):
             if self._studio.collection.may_use(unit.image, owner) and unit.model in self._studio.library.controls:
-                path = str(self._studio.inputs.path(unit.image))
+                path = str(self._studio.collection.start(unit.image, owner))
                 values |= {f"{number}.{name}": getattr(unit, name) for name in ("model", "weight", "start", "end")}
                 values |= {f"{number}.mode": unit.mode, f"{number}.resize_mode": unit.resize_mode}
                 values |= {f"{number}.source": OWN, f"{number}.own": gr.Image(path, visible=True)}
@@ -184,14 +185,13 @@ class Form:
         return values
 
     def sent(self, fields: dict[str, Any], owner: str) -> tuple[str | None, str | None]:
-        """The start picture and the mask of a request's fields, for the canvas; None where there
-        are none, or none of this owner's."""
-        inpaint, inputs = fields.get("inpaint"), self._studio.inputs
+        """The start picture and the mask of a request's fields, for the canvas; None where that owner has none."""
+        inpaint = fields.get("inpaint")
+        return self._start(fields.get("image", ""), owner), self._start(inpaint.mask if inpaint else "", owner)
 
-        def path(name: str) -> str | None:
-            return str(inputs.path(name)) if self._studio.collection.may_use(name, owner) else None
-
-        return path(fields.get("image", "")), path(inpaint.mask if inpaint else "")
+    def _start(self, name: str, owner: str) -> str | None:
+        collection = self._studio.collection
+        return str(collection.start(name, owner)) if collection.may_use(name, owner) else None
 
 
 def fields_of(request: GenerationRequest) -> dict[str, Any]:

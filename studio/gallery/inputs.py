@@ -20,9 +20,9 @@ from studio.gallery.pictures import MOST_PIXELS, TOO_LARGE
 KINDS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 LONGEST_SIDE = 8192
 """Of a canvas; the masked part alone of a large picture is painted at its own size."""
-NOT_HERE = "A picture or a map that this is painted from is not here: bring it again."
 QUICK = 1
 """Of zlib's levels: a large photograph is written several times as fast as at the usual one, and a sixth larger."""
+NOT_HERE = "A picture or a map that this is painted from is not here: bring it again."
 GROUND = (255, 255, 255)
 """What shows through transparent places."""
 
