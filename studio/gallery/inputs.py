@@ -32,7 +32,7 @@ class Inputs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._large = threading.Lock()  # one at a time: a picture may take 200 MB while it is read
+        self._large = threading.RLock()  # one at a time: a picture may take 200 MB while it is read
 
     def add(self, picture: Image.Image) -> str:
         """Keep a picture (RGB, upright, without transparency) and return its name.
@@ -49,7 +49,8 @@ class Inputs:
             UnreadablePicture: if it is none we can ``read``.
             OSError: if it could not be written.
         """
-        return self._keep(self.read(path))
+        with self._large:
+            return self._keep(self.read(path))
 
     def read(self, file: Path | io.BytesIO) -> Image.Image:
         """The picture that somebody offers (RGB, upright), no larger than any request can use; of an animated
@@ -81,10 +82,11 @@ class Inputs:
             UnreadablePicture: if it is not the one of that name.
             OSError: if it could not be written.
         """
-        plain = self.read(io.BytesIO(png))
-        if _name(plain) != name:
-            raise UnreadablePicture("The picture in this file is not the one its run starts from.")
-        self._keep(plain)
+        with self._large:
+            plain = self.read(io.BytesIO(png))
+            if _name(plain) != name:
+                raise UnreadablePicture("The picture in this file is not the one its run starts from.")
+            self._keep(plain)
 
     def path(self, name: str) -> Path:
         """The PNG file of that name.

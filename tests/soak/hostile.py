@@ -1,4 +1,4 @@
-"""What pictures made to do harm take, and 100,000 infotexts: ``python -m tests.soak.hostile``."""
+"""What pictures made to do harm take, on every way in, and 100,000 infotexts: ``python -m tests.soak.hostile``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from studio.errors import UnreadablePicture
 from studio.gallery import infotext
-from studio.gallery.inputs import Inputs
+from studio.gallery.inputs import Inputs, look
 from studio.gallery.pictures import read_infotext
 from studio.limits import check
 from studio.request import GenerationRequest
@@ -23,7 +24,15 @@ INFOTEXTS = 100_000
 
 def refused(path: Path) -> None:
     """In a process of its own: time and memory until it is refused."""
-    for name, reader in (("start", Inputs(path.parent / "inputs").add_file), ("settings", read_infotext)):
+    inputs = Inputs(path.parent / "inputs")
+    ways: dict[str, Callable[[Path], object]] = {
+        "upload": look,
+        "start, mask, lines, map": inputs.add_file,
+        "how it works": inputs.read,
+        "settings": read_infotext,
+        "in a run": lambda file: inputs.restore("0" * 64, file.read_bytes()),
+    }
+    for name, reader in ways.items():
         before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
         try:
             reader(path)
