@@ -9,6 +9,7 @@ from studio.models.family import Kind
 from studio.models.scan import Found, candidates, describe, hub_cache, read_json
 
 EMBEDDED = "stepwise-embedded"
+EMBEDDED_QUICK = "stepwise-embedded-4-steps"
 EMBEDDED_CONTROL = "stepwise-lines"
 EMBEDDED_FOLDER = Path(__file__).parent.parent.parent / "assets" / "embedded"
 RESCAN_SECONDS = 20.0
@@ -60,7 +61,7 @@ class Library:
     def native_side(self, name: str) -> int:
         """The side, in pixels, of the pictures a model was trained on; read from its
         configuration, without loading it."""
-        folder = self.folder(name)
+        folder = self.folder(name if name != EMBEDDED_QUICK else EMBEDDED)
         sample = read_json(folder / "unet" / "config.json").get("sample_size", 64)
         levels = read_json(folder / "vae" / "config.json").get("block_out_channels", ()) or (1, 1, 1, 1)
         return int(sample) * 2 ** (len(levels) - 1)
@@ -118,7 +119,7 @@ class Library:
 
     def _folders(self) -> dict[str, Path]:
         """Folders by name. Of two of one name the later one is called by its parent, too."""
-        folders = {EMBEDDED: EMBEDDED_FOLDER}
+        folders = {EMBEDDED: EMBEDDED_FOLDER, EMBEDDED_QUICK: EMBEDDED_FOLDER / "few-steps"}
         for found in self.found:
             if found.paintable:
                 name = found.name if found.name not in folders else f"{found.name} ({found.path.parent.name})"
