@@ -29,6 +29,7 @@ class Controls:
     schedule: Any
     steps: Any
     cfg_scale: Any
+    distilled_cfg_scale: Any
     width: Any
     height: Any
     batch_count: Any
@@ -110,6 +111,10 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
     steps_note = _note()
     cfg_scale = gr.Slider(1, 30, DEFAULT.cfg_scale, step=0.5, label="CFG scale", elem_id="cfg", buttons=[])
     cfg_note = _note()
+    distilled = gr.Slider(
+        0, 30, DEFAULT.distilled_cfg_scale, step=0.1, label="Distilled CFG scale", elem_id="distilled", buttons=[],
+        visible=False,
+    )  # fmt: skip
     with gr.Row():
         width = gr.Number(DEFAULT.width, label="Width", step=8, precision=0, elem_id="width", min_width=80)
         height = gr.Number(DEFAULT.height, label="Height", step=8, precision=0, elem_id="height", min_width=80)
@@ -133,6 +138,7 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         schedule,
         steps,
         cfg_scale,
+        distilled,
         width,
         height,
         batch_count,

@@ -436,4 +436,4 @@ def _resume(request: GenerationRequest, parent: Run | None, model: LoadedModel) 
         return None
     if parent.fingerprint != model.fingerprint:
         raise NothingToBranch(f"This run was painted with other weights of {request.model} than are there now.")
-    return resume(request, parent.steps, parent.midway, model.trained_as)
+    return resume(request, parent.steps, parent.midway, model.family)

@@ -45,24 +45,26 @@ def unet(**more: Any) -> UNet2DConditionModel:
     )
 
 
-def _tokenizer() -> CLIPTokenizer:
+def tokenizer() -> CLIPTokenizer:
+    """The embedded model's: a few hundred words."""
     return CLIPTokenizer.from_pretrained(EMBEDDED_FOLDER / "tokenizer")
 
 
-def _text_encoder(kind: Any = CLIPTextModel) -> Any:
-    tokenizer = _tokenizer()
+def text_encoder(kind: Any = CLIPTextModel) -> Any:
+    """An untrained CLIP of width 32 for it."""
+    words = tokenizer()
     return kind(
         CLIPTextConfig(
-            vocab_size=len(tokenizer),
+            vocab_size=len(words),
             hidden_size=32,
             intermediate_size=37,
             projection_dim=32,
             num_hidden_layers=2,
             num_attention_heads=4,
-            max_position_embeddings=tokenizer.model_max_length,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
+            max_position_embeddings=words.model_max_length,
+            bos_token_id=words.bos_token_id,
+            eos_token_id=words.eos_token_id,
+            pad_token_id=words.pad_token_id,
         )
     )
 
@@ -96,8 +98,8 @@ def stable_diffusion(folder: Path, prediction: str = "epsilon", channels: int = 
     torch.manual_seed(0)
     pipeline = StableDiffusionPipeline(
         vae=_vae(),
-        text_encoder=_text_encoder(),
-        tokenizer=_tokenizer(),
+        text_encoder=text_encoder(),
+        tokenizer=tokenizer(),
         unet=unet(in_channels=channels),
         scheduler=_scheduler(prediction),
         safety_checker=None,
@@ -112,10 +114,10 @@ def stable_diffusion_xl(folder: Path, channels: int = 4) -> None:
     torch.manual_seed(0)
     pipeline = StableDiffusionXLPipeline(
         vae=_vae(),
-        text_encoder=_text_encoder(),
-        text_encoder_2=_text_encoder(CLIPTextModelWithProjection),
-        tokenizer=_tokenizer(),
-        tokenizer_2=_tokenizer(),
+        text_encoder=text_encoder(),
+        text_encoder_2=text_encoder(CLIPTextModelWithProjection),
+        tokenizer=tokenizer(),
+        tokenizer_2=tokenizer(),
         unet=unet(in_channels=channels, **XL),
         scheduler=_scheduler("epsilon"),
         add_watermarker=False,

@@ -7,6 +7,7 @@ from pathlib import Path
 from studio.errors import ModelUnavailable
 from studio.models.family import Kind
 from studio.models.scan import Found, candidates, describe, hub_cache, read_json
+from studio.presets import FITTING, Fitting
 
 EMBEDDED = "stepwise-embedded"
 EMBEDDED_QUICK = "stepwise-embedded-4-steps"
@@ -61,10 +62,20 @@ class Library:
     def native_side(self, name: str) -> int:
         """The side, in pixels, of the pictures a model was trained on; read from its
         configuration, without loading it."""
+        fitting = self.fitting(name)
+        if fitting is not None and fitting.side:
+            return fitting.side
         folder = self.folder(name if name != EMBEDDED_QUICK else EMBEDDED)
         sample = read_json(folder / "unet" / "config.json").get("sample_size", 64)
         levels = read_json(folder / "vae" / "config.json").get("block_out_channels", ()) or (1, 1, 1, 1)
         return int(sample) * 2 ** (len(levels) - 1)
+
+    def fitting(self, name: str) -> Fitting | None:
+        """The settings made for a model, or for its family; None where nobody knows."""
+        if name in FITTING:
+            return FITTING[name]
+        path = self._folders().get(name)
+        return next((FITTING.get(found.nature.family) for found in self.found if found.path == path), None)
 
     def folder(self, name: str) -> Path:
         """Where a model is.

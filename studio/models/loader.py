@@ -6,15 +6,12 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import diffusers
 import torch
 import transformers
 from diffusers import (
-    AutoPipelineForImage2Image,
-    AutoPipelineForInpainting,
-    AutoPipelineForText2Image,
     ControlNetModel,
     DiffusionPipeline,
     SchedulerMixin,
@@ -27,6 +24,8 @@ from studio.diffusion.linear_preview import LinearPreview, fit
 from studio.diffusion.seams import ModelCall, ModelSeam
 from studio.errors import ModelUnavailable
 from studio.models.device import Placement
+from studio.models.families.base import Family, Task, in_float
+from studio.models.families.known import family_of
 
 diffusers.utils.logging.set_verbosity_error()
 diffusers.utils.logging.disable_progress_bar()
@@ -37,14 +36,6 @@ _LOADING = threading.Lock()
 """Libraries make models without memory for their weights by patching PyTorch for the whole
 process, so two of them must not be made at once, in two studios say."""
 
-Task = Literal["text", "picture", "mask"]
-"""What a pipeline paints from: noise, a picture, or picture and mask that the model sees."""
-PIPELINES: dict[Task, Any] = {
-    "text": AutoPipelineForText2Image,
-    "picture": AutoPipelineForImage2Image,
-    "mask": AutoPipelineForInpainting,
-}
-
 
 class LoadedModel:
     """A pipeline's components on their device, with the model seam in place.
@@ -52,15 +43,9 @@ class LoadedModel:
     ``close`` takes the seam out again. Not thread-safe: only the engine's thread uses it.
     """
 
-    def __init__(self, name: str, fingerprint: str, pipeline: DiffusionPipeline, placement: Placement) -> None:
-        self.name, self.fingerprint, self.placement = name, fingerprint, placement
-        self._pipeline = pipeline
-        self.denoiser: nn.Module = pipeline.unet
-        self.vae: nn.Module = pipeline.vae
-        self.tokenizer: Any = pipeline.tokenizer
-        self.alphas_cumprod: Tensor = pipeline.scheduler.alphas_cumprod
-        """Share of signal, squared, at each timestep the model was trained on."""
-        self.trained_as: dict[str, Any] = dict(pipeline.scheduler.config)
+    def __init__(self, name: str, fingerprint: str, family: Family, placement: Placement) -> None:
+        self.name, self.fingerprint, self.family, self.placement = name, fingerprint, family, placement
+        self.denoiser = family.denoiser
         self.linear_preview: LinearPreview = fit(self.decode, self.encode)
         self._seam = ModelSeam(self.denoiser)
 
@@ -70,22 +55,9 @@ class LoadedModel:
         return self.placement.device
 
     @property
-    def scale(self) -> int:
-        """How many pixels a latent covers on each side."""
-        return int(2 ** (len(self.vae.config.block_out_channels) - 1))  # type: ignore[union-attr, arg-type]
-
-    def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
-        """Channels, height and width of the latents of one picture of that many pixels."""
-        return (self._latent_channels, height // self.scale, width // self.scale)
-
-    @property
-    def _latent_channels(self) -> int:
-        return int(self.vae.config.latent_channels)  # type: ignore[union-attr, arg-type]
-
-    @property
-    def sees_masks(self) -> bool:
-        """Whether it is made for inpainting: its denoiser gets mask and picture beside the latents."""
-        return int(self.denoiser.config.in_channels) == 2 * self._latent_channels + 1  # type: ignore[union-attr, arg-type]
+    def tokenizer(self) -> Any:
+        """Of its first text encoder."""
+        return self.family.pipeline.tokenizer
 
     def pipeline_for(
         self, scheduler: SchedulerMixin, task: Task = "text", controls: Sequence[nn.Module] = ()
@@ -98,29 +70,26 @@ class LoadedModel:
         """
         options = {"controlnet": controls[0] if len(controls) == 1 else list(controls)} if controls else {}
         try:
-            pipeline: DiffusionPipeline = PIPELINES[task].from_pipe(self._pipeline, scheduler=scheduler, **options)
+            pipeline = self.family.on_pipeline(scheduler, task, options)
         except ValueError as error:
             raise ModelUnavailable(f"{self.name} cannot paint from this: {error}") from error
+        pipeline.encode_prompt = in_float(pipeline.encode_prompt)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) from -1 to 1 of latents (N, C, h, w) as the sampler has them."""
-        pictures: Tensor = self.vae.decode(latents.to(self.device) / self.vae.config.scaling_factor).sample  # type: ignore[union-attr, operator]
-        return pictures.float().clamp(-1, 1)
+        """Pictures (N, 3, H, W) from -1 to 1 of latents (N, C, h, w)."""
+        return self.family.decode(latents.to(self.device))
 
     @torch.no_grad()
     def encode(self, pictures: Tensor) -> Tensor:
         """Latents (N, C, h, w) of pictures (N, 3, H, W) from -1 to 1."""
-        encoded = self.vae.encode(pictures.to(self.device))  # type: ignore[operator]
-        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mean
-        scaled: Tensor = latents.float() * self.vae.config.scaling_factor  # type: ignore[union-attr]
-        return scaled
+        return self.family.encode(pictures.to(self.device))
 
     def preprocess(self, picture: Image.Image) -> Tensor:
-        """An RGB picture, its sides cut to multiples of 8, as (1, 3, H, W) from -1 to 1."""
-        pixels: Tensor = VaeImageProcessor(vae_scale_factor=self.scale).preprocess(picture)
+        """An RGB picture, its sides cut to what a latent covers, as (1, 3, H, W) from -1 to 1."""
+        pixels: Tensor = VaeImageProcessor(vae_scale_factor=self.family.scale).preprocess(picture)
         return pixels
 
     def encode_picture(self, picture: Image.Image) -> Tensor:
@@ -174,23 +143,26 @@ class LoadedControl:
 
 
 def load(folder: Path, name: str, placement: Placement) -> LoadedModel:
-    """Load the diffusers folder of a Stable Diffusion pipeline, or of a LoRA in the folder of its model.
+    """Load the diffusers folder of a pipeline, or of a LoRA in the folder of its model.
 
     Raises:
         ModelUnavailable: if its files are not what they should be.
     """
     base = folder if (folder / "model_index.json").exists() else folder.parent
     pipeline = _read(DiffusionPipeline, base, name, safety_checker=None)
-    if not hasattr(pipeline, "unet"):
-        raise ModelUnavailable(f"{name!r} is a {type(pipeline).__name__}, which cannot be painted with yet.")
+    family = family_of(pipeline, name)
     if folder != base:
         pipeline.load_lora_weights(folder)
         pipeline.fuse_lora()
         pipeline.unload_lora_weights()
     pipeline.to(placement.device)
-    _place(pipeline.unet, placement)
-    weights = [base / "unet", folder] if folder != base else [base / "unet"]
-    return LoadedModel(name, fingerprint(*weights), pipeline, placement)
+    _place(family.denoiser, placement)
+    weights = [folder] if folder != base else []
+    return LoadedModel(name, fingerprint(*_denoiser_folders(base), *weights), family, placement)
+
+
+def _denoiser_folders(folder: Path) -> list[Path]:
+    return [folder / part for part in ("unet", "transformer") if (folder / part).is_dir()]
 
 
 def load_control(folder: Path, name: str, placement: Placement) -> LoadedControl:

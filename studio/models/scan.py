@@ -10,6 +10,7 @@ from typing import Any
 from studio.errors import UnreadableModel
 from studio.models.family import Kind, Nature, nature_of
 from studio.models.header import Header, read_header
+from studio.presets import FITTING
 
 _PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 _SINGLE = (".safetensors", ".gguf", *_PICKLES)
@@ -53,9 +54,9 @@ class Found:
 
     @property
     def paintable(self) -> bool:
-        """Whether the engine can load it: a diffusers folder of SD 1.x, 2.x or XL."""
+        """Whether the engine can load it: a diffusers folder of a family with settings of its own."""
         nature = self.nature
-        return self.path.is_dir() and nature.kind == Kind.CHECKPOINT and nature.family in ("SD 1.x", "SD 2.x", "SDXL")
+        return self.path.is_dir() and nature.kind == Kind.CHECKPOINT and nature.family in FITTING
 
 
 def candidates(folder: Path) -> Iterator[Path]:
