@@ -77,6 +77,13 @@ def _note() -> Any:
     return gr.HTML("", elem_classes="sw-note", padding=False)
 
 
+def _size() -> tuple[Any, Any]:
+    with gr.Row():
+        width = gr.Number(DEFAULT.width, label="Width", step=8, precision=0, elem_id="width", min_width=80)
+        height = gr.Number(DEFAULT.height, label="Height", step=8, precision=0, elem_id="height", min_width=80)
+    return width, height
+
+
 def _variations() -> tuple[Any, Any, Any]:
     """Near relatives of a seed, and results that become starts."""
     with gr.Accordion("Variations and loops", open=False, elem_id="variations"):
@@ -115,9 +122,7 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         0, 30, DEFAULT.distilled_cfg_scale, step=0.1, label="Distilled CFG scale", elem_id="distilled", buttons=[],
         visible=False,
     )  # fmt: skip
-    with gr.Row():
-        width = gr.Number(DEFAULT.width, label="Width", step=8, precision=0, elem_id="width", min_width=80)
-        height = gr.Number(DEFAULT.height, label="Height", step=8, precision=0, elem_id="height", min_width=80)
+    width, height = _size()
     size_note = _note()
     with gr.Row():
         batch_count = gr.Number(1, label="Batch count", minimum=1, maximum=16, precision=0, min_width=80)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from studio import GenerationRequest, Run, Settings, Studio
 from studio.diffusion import noise
+from studio.errors import RequestRefused
 from studio.presets import FLOW_SAMPLERS, SAMPLERS
 from studio.request import Inpaint
 from tests import tiny_families
@@ -185,6 +186,10 @@ def test_another_sampler_takes_over_midway(studio: Studio, name: str) -> None:
 
 
 def test_a_sampler_that_is_not_for_flow_models_is_told(studio: Studio) -> None:
-    run = studio.submit(asked("sd3", sampler="DPM2 a"))
-    with pytest.raises(Exception, match="does not go with this model: choose"):
-        _ = run.result
+    with pytest.raises(RequestRefused, match="does not go with this model: choose"):
+        studio.submit(asked("sd3", sampler="DPM2 a"))
+
+
+def test_a_size_that_does_not_fit_its_patches_is_told(studio: Studio) -> None:
+    with pytest.raises(RequestRefused, match="Width must be a multiple of 16"):
+        studio.submit(asked("flux-dev", width=72))
