@@ -77,6 +77,15 @@ def _note() -> Any:
     return gr.HTML("", elem_classes="sw-note", padding=False)
 
 
+def _solver() -> tuple[Any, Any]:
+    with gr.Row():
+        sampler = gr.Dropdown(list(SAMPLERS), value=DEFAULT.sampler, label="Sampler", elem_id="sampler", min_width=120)
+        schedule = gr.Dropdown(
+            list(SCHEDULES), value=AUTOMATIC, label="Schedule type", elem_id="schedule", min_width=120
+        )
+    return sampler, schedule
+
+
 def _size() -> tuple[Any, Any]:
     with gr.Row():
         width = gr.Number(DEFAULT.width, label="Width", step=8, precision=0, elem_id="width", min_width=80)
@@ -109,11 +118,7 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
     paint = gr.Button("Paint  ·  Ctrl ↵", variant="primary", elem_id="paint", size="lg")
     negative = gr.Textbox("", label="Negative prompt", lines=1, max_lines=4, elem_id="negative")
     model = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")
-    with gr.Row():
-        sampler = gr.Dropdown(list(SAMPLERS), value=DEFAULT.sampler, label="Sampler", elem_id="sampler", min_width=120)
-        schedule = gr.Dropdown(
-            list(SCHEDULES), value=AUTOMATIC, label="Schedule type", elem_id="schedule", min_width=120
-        )
+    sampler, schedule = _solver()
     steps = gr.Slider(1, 150, DEFAULT.steps, step=1, label="Steps", elem_id="steps", buttons=[])
     steps_note = _note()
     cfg_scale = gr.Slider(1, 30, DEFAULT.cfg_scale, step=0.5, label="CFG scale", elem_id="cfg", buttons=[])
