@@ -146,7 +146,7 @@ class Engine:
         """
         placement = dataclasses.replace(self._placement, precision=precision or self._placement.precision)
         if (name, placement.precision) not in self._models:
-            loaded = self._loaded(lambda: load(self._library.folder(name), name, placement), name)
+            loaded = self._loaded(lambda: load(self._library.source(name), name, placement), name)
             self._models[name, placement.precision] = loaded
         return self._models[name, placement.precision]
 

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from studio.errors import ModelUnavailable
-from studio.models.family import Kind
+from studio.models.family import Kind, Nature
 from studio.models.scan import Found, candidates, describe, hub_cache, read_json
 from studio.presets import FITTING, Fitting
 
@@ -14,6 +15,15 @@ EMBEDDED_QUICK = "stepwise-embedded-4-steps"
 EMBEDDED_CONTROL = "stepwise-lines"
 EMBEDDED_FOLDER = Path(__file__).parent.parent.parent / "assets" / "embedded"
 RESCAN_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model is, what its file says it is, and the folder that lends it what it lacks."""
+
+    path: Path
+    nature: Nature = Nature(Kind.CHECKPOINT)
+    lender: Path | None = None
 
 
 class Library:
@@ -66,6 +76,8 @@ class Library:
         if fitting is not None and fitting.side:
             return fitting.side
         folder = self.folder(name if name != EMBEDDED_QUICK else EMBEDDED)
+        if folder.is_file():
+            return 512
         sample = read_json(folder / "unet" / "config.json").get("sample_size", 64)
         levels = read_json(folder / "vae" / "config.json").get("block_out_channels", ()) or (1, 1, 1, 1)
         return int(sample) * 2 ** (len(levels) - 1)
@@ -87,6 +99,16 @@ class Library:
         if name not in folders:
             raise ModelUnavailable(f"There is no model of that name. There are: {', '.join(folders)}.")
         return folders[name]
+
+    def source(self, name: str) -> Source:
+        """What a model is loaded from.
+
+        Raises:
+            ModelUnavailable: if there is none of that name.
+        """
+        path = self.folder(name)
+        found = next((found for found in self.found if found.path == path), None)
+        return Source(path) if found is None else Source(path, found.nature, self._lender(found))
 
     def rescan(self) -> None:
         """Look at what is new or has changed, and forget what is gone. Results appear as they come."""
@@ -132,10 +154,14 @@ class Library:
         """Folders by name. Of two of one name the later one is called by its parent, too."""
         folders = {EMBEDDED: EMBEDDED_FOLDER, EMBEDDED_QUICK: EMBEDDED_FOLDER / "few-steps"}
         for found in self.found:
-            if found.paintable:
+            if found.paintable and (not found.borrows or self._lender(found)):
                 name = found.name if found.name not in folders else f"{found.name} ({found.path.parent.name})"
                 folders.setdefault(name, found.path)
         return folders
+
+    def _lender(self, borrower: Found) -> Path | None:
+        alike = (found for found in self.found if found.paintable and found.path.is_dir())
+        return next((found.path for found in alike if found.nature.family == borrower.nature.family), None)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import diffusers
 import torch
@@ -17,21 +17,27 @@ from diffusers import (
     SchedulerMixin,
 )
 from diffusers.image_processor import VaeImageProcessor
+from diffusers.loaders.single_file_utils import SingleFileComponentError
 from PIL import Image
 from torch import Tensor, nn
 
 from studio.diffusion.linear_preview import LinearPreview, fit
 from studio.diffusion.seams import ModelCall, ModelSeam
 from studio.errors import ModelUnavailable
+from studio.models import single_file
 from studio.models.device import Placement
 from studio.models.families.base import Family, Task, in_float
 from studio.models.families.known import family_of
+from studio.models.library import Source
 
 diffusers.utils.logging.set_verbosity_error()
 diffusers.utils.logging.disable_progress_bar()
 transformers.utils.logging.disable_progress_bar()
 transformers.utils.logging.set_verbosity_error()
 
+T = TypeVar("T")
+UNREADABLE = (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, SingleFileComponentError)
+"""What libraries raise over files that are not what they should be."""
 _LOADING = threading.Lock()
 """Libraries make models without memory for their weights by patching PyTorch for the whole
 process, so two of them must not be made at once, in two studios say."""
@@ -142,22 +148,26 @@ class LoadedControl:
         self._seam.remove()
 
 
-def load(folder: Path, name: str, placement: Placement) -> LoadedModel:
-    """Load the diffusers folder of a pipeline, or of a LoRA in the folder of its model.
+def load(source: Source, name: str, placement: Placement) -> LoadedModel:
+    """Load a pipeline: a diffusers folder, a LoRA in the folder of its model, or a single file.
 
     Raises:
         ModelUnavailable: if its files are not what they should be.
     """
-    base = folder if (folder / "model_index.json").exists() else folder.parent
-    pipeline = _read(DiffusionPipeline, base, name, safety_checker=None)
+    path = source.path
+    base = path if path.is_file() or (path / "model_index.json").exists() else path.parent
+    if path.is_file():
+        pipeline = _told(name, lambda: single_file.read(path, source.nature, source.lender))
+    else:
+        pipeline = _read(DiffusionPipeline, base, name, safety_checker=None)
     family = family_of(pipeline, name)
-    if folder != base:
-        pipeline.load_lora_weights(folder)
+    if path != base:
+        pipeline.load_lora_weights(path)
         pipeline.fuse_lora()
         pipeline.unload_lora_weights()
     pipeline.to(placement.device)
     _place(family.denoiser, placement)
-    weights = [folder] if folder != base else []
+    weights = [path] if path != base or path.is_file() else []
     return LoadedModel(name, fingerprint(*_denoiser_folders(base), *weights), family, placement)
 
 
@@ -177,12 +187,23 @@ def load_control(folder: Path, name: str, placement: Placement) -> LoadedControl
 
 
 def _read(kind: Any, folder: Path, name: str, **options: Any) -> Any:
+    options |= {"dtype": torch.float32, "local_files_only": True, "use_safetensors": True}
+    return _told(name, lambda: kind.from_pretrained(folder, **options))
+
+
+def _told(name: str, read: Callable[[], T]) -> T:
     try:
         with _LOADING:
-            return kind.from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, **options
-            )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+            return read()
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        AttributeError,
+        SingleFileComponentError,
+    ) as error:
         raise ModelUnavailable(f"The model {name!r} could not be read: {error}") from error
 
 
@@ -194,9 +215,17 @@ def _place(module: Any, placement: Placement) -> None:
 
 
 def fingerprint(*folders: Path) -> str:
-    """The first ten digits of the SHA-256 of the weights in folders, as the web UI's model hash."""
+    """The first ten digits of the SHA-256 of the weights in folders; of a single file its own, as the
+    web UI's model hash."""
+    if len(folders) == 1 and folders[0].is_file():
+        return _sha256(folders[0]).hex()[:10]
+    files = [[one] if one.is_file() else sorted(one.glob("*.safetensors")) for one in folders]
     digest = hashlib.sha256()
-    for path in (path for folder in folders for path in sorted(folder.glob("*.safetensors"))):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for path in (path for several in files for path in several):
+        digest.update(_sha256(path))
     return digest.hexdigest()[:10]
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

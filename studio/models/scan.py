@@ -33,6 +33,9 @@ _BY_PIPELINE = {
     "LTX": "LTX",
 }
 """The class of a diffusers pipeline begins with the word; longer words first."""
+WHOLE_FILES = {"SD 1.x": "sd-1", "SD 2.x": "sd-2", "SDXL": "sdxl"}
+"""Families whose single files hold all of a pipeline, and the folder of presets/configs that tells how to put it
+together."""
 _BY_TEXT_WIDTH = {768: "SD 1.x", 1024: "SD 2.x"}
 
 
@@ -54,9 +57,14 @@ class Found:
 
     @property
     def paintable(self) -> bool:
-        """Whether the engine can load it: a diffusers folder of a family with settings of its own."""
-        nature = self.nature
-        return self.path.is_dir() and nature.kind == Kind.CHECKPOINT and nature.family in FITTING
+        """Whether the engine can load it: a checkpoint of a family with settings of its own. A file with a
+        transformer alone needs a folder of its family beside it: ``borrows``."""
+        return not self.problem and self.nature.kind == Kind.CHECKPOINT and self.nature.family in FITTING
+
+    @property
+    def borrows(self) -> bool:
+        """Whether it is a file that lacks text encoders and autoencoder."""
+        return self.path.is_file() and self.nature.family not in WHOLE_FILES
 
 
 def candidates(folder: Path) -> Iterator[Path]:
