@@ -70,7 +70,7 @@ def test_any_text_is_read_into_finite_weights(prompt: str) -> None:
 
 
 def test_thousands_of_brackets_are_read() -> None:
-    ((piece,),) = parse("(" * 3000 + "deep" + ")" * 3000)
+    ((piece,),) = parse("(" * 3000 + "deep" + ":9999)" * 2999 + ":0)")
     assert piece.text == "deep"
     assert math.isfinite(piece.weight)
 
