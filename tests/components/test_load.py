@@ -17,4 +17,4 @@ def test_artists_at_once_all_get_their_pictures_and_leave_nothing_behind(tmp_pat
     assert found.lost == 0
     assert found.left_over == 0
     assert found.refusals == 0
-    assert all(artist.finished >= 2 for artist in found.artists)
+    assert all(len(artist.finished) >= 2 for artist in found.artists)

@@ -9,6 +9,7 @@ waits or paints any more, nobody was left without pictures, and no answer was an
 from __future__ import annotations
 
 import random
+import re
 import sys
 import tempfile
 import threading
@@ -20,11 +21,15 @@ from statistics import median, quantiles
 
 import psutil
 
+from studio import Studio
 from studio.sharing.budget import Allowance
 from tests.components.serving import Serving, Tab
 
 SHORT, LONG = (3, 8), (20, 40)
 """Steps of most pictures, and of every fourth."""
+RUN = re.compile(r'run"\]?[,:] ?"([0-9a-f]{32})')
+"""A run's id in what the page is sent."""
+PATIENCE_S = 120.0
 STOPPED, BROKEN = 0.1, 0.1
 """How many runs are stopped, and how many connections break, after the first preview."""
 
@@ -33,8 +38,8 @@ STOPPED, BROKEN = 0.1, 0.1
 class Met:
     """What an artist has met."""
 
-    person: str
-    finished: int = 0
+    finished: list[str] = field(default_factory=list)
+    """Ids of the runs that it was told are finished."""
     stopped: int = 0
     broken: int = 0
     first_s: list[float] = field(default_factory=list)
@@ -58,7 +63,7 @@ class Load:
 
     def __str__(self) -> str:
         firsts = [each for artist in self.artists for each in artist.first_s]
-        made = [artist.finished for artist in self.artists]
+        made = [len(artist.finished) for artist in self.artists]
         return (
             f"{len(self.artists)} artists, {sum(made)} pictures finished, {sum(a.stopped for a in self.artists)} runs "
             f"stopped, {sum(a.broken for a in self.artists)} connections broken, {self.refusals} refused\n"
@@ -80,7 +85,7 @@ def paint(tab: Tab, met: Met, chance: random.Random) -> None:
     steps = chance.randint(*(LONG if chance.random() < 0.25 else SHORT))
     stop, breaks = chance.random() < STOPPED, chance.random() < BROKEN
     event, asked = tab.event("paint"), time.monotonic()
-    data = tab.values("paint", Prompt=f"a cat in a meadow, {steps} of {met.person}", Steps=steps)
+    data = tab.values("paint", Prompt=f"a cat in a meadow, {steps}", Steps=steps)
     joined = tab.client.post(
         "/gradio_api/queue/join", json={"data": data, "fn_index": event._id, "session_hash": tab.session}
     )
@@ -88,10 +93,11 @@ def paint(tab: Tab, met: Met, chance: random.Random) -> None:
         assert joined.status_code < 500, joined.text
         met.refused.append(joined.text)
         return
-    seen = ended = False
+    seen, ended, run = False, False, ""
     with tab.client.stream("GET", f"/gradio_api/queue/data?session_hash={tab.session}") as stream:
         for line in stream.iter_lines():
             ended = ended or '"finished"' in line
+            run = found[-1] if (found := RUN.findall(line)) else run
             if not seen and "data:image/jpeg" in line:
                 seen = True
                 met.first_s.append(time.monotonic() - asked)
@@ -104,7 +110,7 @@ def paint(tab: Tab, met: Met, chance: random.Random) -> None:
                 met.refused.append(line[:300])
             if "process_completed" in line:
                 break
-    met.finished += ended
+    met.finished += [run] if ended else []
     met.stopped += stop and not ended
 
 
@@ -112,8 +118,9 @@ def one_artist(serving: Serving, number: int, until: float, pictures: int) -> Me
     """Paint until then, but so many pictures at least."""
     chance = random.Random(number)
     tab = serving.artist()
-    met = Met(str(tab.client.get("/config").json()["username"]))
-    while time.monotonic() < until or met.finished < pictures:
+    met = Met()
+    patience = until + PATIENCE_S
+    while time.monotonic() < until or (len(met.finished) < pictures and time.monotonic() < patience):
         paint(tab, met, chance)
         tab = Tab(serving, tab.client)
     return met
@@ -135,26 +142,31 @@ def load(serving: Serving, artists: int, seconds: float, pictures: int = 1) -> L
             page_s.append(time.monotonic() - asked)
             memory.append(process.memory_info().rss / 2**20)
 
-    looking = threading.Thread(target=look)
-    looking.start()
-    with ThreadPoolExecutor(artists) as pool:
-        everybody = list(
-            pool.map(lambda number: one_artist(serving, number, began + seconds, pictures), range(artists))
-        )
-    quiet = time.monotonic() + 30  # a broken connection's run ends within its lease
-    studio = serving.studio
-    while time.monotonic() < quiet and (studio.waiting or (studio.engine and studio.engine.runs)):
+    with ThreadPoolExecutor(artists + 1) as pool:
+        looking = pool.submit(look)
+        painting = [pool.submit(one_artist, serving, number, began + seconds, pictures) for number in range(artists)]
+        try:
+            everybody = [artist.result() for artist in painting]
+        finally:
+            over.set()
+        looking.result()
+    studio, quiet = serving.studio, time.monotonic() + 30  # a broken connection's run ends within its lease
+    while time.monotonic() < quiet and _under_way(studio):
         time.sleep(0.2)
-    over.set()
-    looking.join()
-    engine = studio.engine
-    left_over = len(studio.waiting) + (len(engine.runs) if engine else 0)
-    there = {
-        person: len(studio.collection.history.page(person, count=100_000)) for person in {a.person for a in everybody}
-    }
-    lost = sum(max(artist.finished - there[artist.person], 0) for artist in everybody)
+    finished = [run for artist in everybody for run in artist.finished]
+    lost = len(finished) - sum(_is_kept(studio, run) for run in set(finished))
     grown = memory[-1] - memory[len(memory) // 3] if memory else 0.0
-    return Load(tuple(everybody), lost, left_over, page_s or [0.0], grown)
+    return Load(tuple(everybody), lost, _under_way(studio), page_s or [0.0], grown)
+
+
+def _under_way(studio: Studio) -> int:
+    return len(studio.waiting) + (len(studio.engine.runs) if studio.engine else 0)
+
+
+def _is_kept(studio: Studio, run: str) -> bool:
+    """Whether the picture of a run is in the history and on disk."""
+    rows = studio.collection.history._rows("SELECT path FROM pictures WHERE run = ?", [run])
+    return len(rows) == 1 and (studio.settings.outputs / rows[0]["path"]).is_file()
 
 
 def main() -> None:
