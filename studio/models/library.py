@@ -1,7 +1,7 @@
 """The models there are: the embedded one, and those found where people already have theirs."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from studio.errors import ModelUnavailable
@@ -35,6 +35,12 @@ class Library:
     def found(self) -> list[Found]:
         """Everything found until now beside the embedded model, readable or not."""
         return [found for _, found in list(self._found.values())]
+
+    def of_kind(self, kind: Kind) -> dict[str, Found]:
+        """Every readable model of a kind by the name it is asked for by, folders and single files alike, in the
+        order they were found. Of two of one name the later one is called by its folder, too; of two that agree
+        in that as well the first counts. The embedded model is not among them."""
+        return _by_name(found for found in self.found if found.nature.kind == kind and not found.problem)
 
     @property
     def names(self) -> list[str]:
@@ -117,13 +123,18 @@ class Library:
         return {EMBEDDED_CONTROL: EMBEDDED_FOLDER / "controlnet"} | {found.name: found.path for found in folders}
 
     def _folders(self) -> dict[str, Path]:
-        """Folders by name. Of two of one name the later one is called by its parent, too."""
-        folders = {EMBEDDED: EMBEDDED_FOLDER}
-        for found in self.found:
-            if found.paintable:
-                name = found.name if found.name not in folders else f"{found.name} ({found.path.parent.name})"
-                folders.setdefault(name, found.path)
-        return folders
+        """Folders by name, the embedded one first."""
+        paintable = _by_name((found for found in self.found if found.paintable), taken=(EMBEDDED,))
+        return {EMBEDDED: EMBEDDED_FOLDER} | {name: found.path for name, found in paintable.items()}
+
+
+def _by_name(models: Iterable[Found], taken: Collection[str] = ()) -> dict[str, Found]:
+    """Models by name. Of two of one name the later one is called by its parent, too."""
+    named: dict[str, Found] = {}
+    for found in models:
+        known = found.name in named or found.name in taken
+        named.setdefault(f"{found.name} ({found.path.parent.name})" if known else found.name, found)
+    return named
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -48,6 +48,8 @@ class Found:
     title: str = ""
     licence: str = ""
     trigger_words: str = ""
+    base_model: str = ""
+    """What the file says it was trained on, as its trainer wrote it."""
     problem: str = ""
     """Why it cannot be read, as a sentence; empty where it can."""
 
@@ -117,8 +119,9 @@ def _describe_file(path: Path) -> Found:
     said = header.metadata
     title = said.get("modelspec.title") or said.get("ss_output_name") or ""
     licence = said.get("modelspec.license", "")
+    base = said.get("modelspec.architecture") or said.get("ss_sd_model_name") or said.get("ss_base_model_version") or ""
     nature = nature_of(header)
-    return Found(path, printable(path.stem), nature, _size(path), title, licence, _trigger_words(header))
+    return Found(path, printable(path.stem), nature, _size(path), title, licence, _trigger_words(header), base)
 
 
 def _trigger_words(header: Header) -> str:

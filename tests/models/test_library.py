@@ -77,6 +77,21 @@ def test_two_models_of_one_name_are_both_offered(tmp_path: Path) -> None:
     assert Library([tmp_path / "a", tmp_path / "b"]).names == [EMBEDDED, "same", "same (b)"]
 
 
+def test_models_are_listed_by_kind_and_name_without_those_that_cannot_be_read(tmp_path: Path) -> None:
+    lora(tmp_path / "a" / "fox.safetensors", {"ss_base_model_version": "sd_v1"})
+    lora(tmp_path / "b" / "fox.safetensors")
+    (tmp_path / "b" / "broken.safetensors").write_bytes(b"")
+    pipeline(tmp_path / "mine", cross_attention_dim=768)
+    library = Library([tmp_path])
+    library.rescan()
+    loras = library.of_kind(Kind.LORA)
+    assert list(loras) == ["fox", "fox (b)"]
+    assert loras["fox (b)"].path == tmp_path / "b" / "fox.safetensors"
+    assert (loras["fox"].base_model, loras["fox (b)"].base_model) == ("sd_v1", "")
+    assert list(library.of_kind(Kind.CHECKPOINT)) == ["mine"]
+    assert library.of_kind(Kind.UNKNOWN) == {}
+
+
 def test_names_hold_no_control_characters_and_no_ways_to_elsewhere() -> None:
     assert printable("a\x00b\nc\u202e/../d") == "a_b_c__.._d"
 
