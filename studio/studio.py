@@ -27,6 +27,7 @@ from studio.gallery.quota import Quota
 from studio.gallery.reconcile import reconcile
 from studio.jobs import Jobs
 from studio.journal import Entry, Journal
+from studio.models.hashes import Hashes
 from studio.models.library import EMBEDDED, Library
 from studio.request import RESIZE_MODES, GenerationRequest
 from studio.run import Run
@@ -62,7 +63,7 @@ class Studio:
 
     def __init__(self, settings: Settings = Settings()) -> None:
         self.settings = settings
-        self.library = Library(settings.models, hub=True)
+        self.library = Library(settings.models, hub=True, hashes=Hashes(settings.outputs / ".model-hashes.json"))
         self.status = Status()
         self.engine: Engine | None = None
         self.inputs = Inputs(settings.outputs / "inputs")

@@ -1,11 +1,13 @@
 """The models there are: the embedded one, and those found where people already have theirs."""
 
+import contextlib
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from studio.errors import ModelUnavailable
 from studio.models.family import Kind
+from studio.models.hashes import Hashes
 from studio.models.scan import Found, candidates, describe, hub_cache, read_json
 
 EMBEDDED = "stepwise-embedded"
@@ -21,9 +23,9 @@ class Library:
     ``watch`` does so again and again in its own thread. Any thread may ask meanwhile.
     """
 
-    def __init__(self, folders: Iterable[Path] = (), hub: bool = False) -> None:
-        """``hub`` adds the Hugging Face cache."""
-        self._roots, self._hub = tuple(folders), hub
+    def __init__(self, folders: Iterable[Path] = (), hub: bool = False, hashes: Hashes | None = None) -> None:
+        """``hub`` adds the Hugging Face cache; ``hashes`` remembers the files' SHA-256."""
+        self._roots, self._hub, self._hashes = tuple(folders), hub, hashes
         self._found: dict[Path, tuple[tuple[int, int], Found]] = {}
         self._stop, self._scanning = threading.Event(), threading.Lock()
         for root in filter(Path.is_dir, self._roots):
@@ -95,8 +97,20 @@ class Library:
                 del self._found[path]
 
     def watch(self) -> None:
-        """Rescan in a thread of its own until ``close``."""
+        """Rescan in a thread of its own until ``close``; hash the files in another, which holds no scan up."""
         threading.Thread(target=self._watch, name="library", daemon=True).start()
+        threading.Thread(target=self._watch_hashes, name="hashes", daemon=True).start()
+
+    def sha256(self, found: Found) -> str:
+        """The SHA-256 of a single file as 64 digits; empty for a folder, and while it is not yet known."""
+        return self._hashes.known(found.path) if self._hashes else ""
+
+    def hash_files(self) -> None:
+        """Compute the SHA-256 of every readable single file that has none yet, one after the other."""
+        for found in self.found if self._hashes else ():
+            if self._hashes and not found.problem and found.path.is_file():
+                with contextlib.suppress(OSError):  # it is gone, or the disk is full: looked at again next time
+                    self._hashes.compute(found.path, self._stop.is_set)
 
     def close(self) -> None:
         """End the watching."""
@@ -105,6 +119,11 @@ class Library:
     def _watch(self) -> None:
         while not self._stop.is_set():
             self.rescan()
+            self._stop.wait(RESCAN_SECONDS)
+
+    def _watch_hashes(self) -> None:
+        while not self._stop.is_set():
+            self.hash_files()
             self._stop.wait(RESCAN_SECONDS)
 
     def _candidates(self) -> Iterator[tuple[Path, str]]:

@@ -1,5 +1,6 @@
 """Models where people already have them: found, told apart, offered where they can be painted."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy
 from safetensors.numpy import save_file
 
 from studio.models.family import Kind
+from studio.models.hashes import Hashes
 from studio.models.library import EMBEDDED, Library
 from studio.models.scan import Found, printable
 
@@ -90,6 +92,18 @@ def test_models_are_listed_by_kind_and_name_without_those_that_cannot_be_read(tm
     assert (loras["fox"].base_model, loras["fox (b)"].base_model) == ("sd_v1", "")
     assert list(library.of_kind(Kind.CHECKPOINT)) == ["mine"]
     assert library.of_kind(Kind.UNKNOWN) == {}
+
+
+def test_files_are_hashed_and_what_cannot_be_read_is_not(tmp_path: Path) -> None:
+    lora(tmp_path / "models" / "fox.safetensors")
+    (tmp_path / "models" / "old.ckpt").write_bytes(b"\x80\x02}q\x00.")
+    library = Library([tmp_path / "models"], hashes=Hashes(tmp_path / "hashes.json"))
+    library.rescan()
+    fox, old = by_name(library)["fox"], by_name(library)["old"]
+    assert library.sha256(fox) == ""
+    library.hash_files()
+    assert library.sha256(fox) == hashlib.sha256(fox.path.read_bytes()).hexdigest()
+    assert library.sha256(old) == ""
 
 
 def test_names_hold_no_control_characters_and_no_ways_to_elsewhere() -> None:
