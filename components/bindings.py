@@ -26,6 +26,7 @@ from components.visitors import Visitors
 from studio import GenerationRequest, Run, Studio, advice, limits
 from studio.canvas import preprocess
 from studio.errors import StudioError
+from studio.few_steps import in_few_steps
 from studio.gallery import infotext, pictures
 from studio.request import MAX_SEED
 from studio.timeline import compare
@@ -35,8 +36,6 @@ HEARTBEAT_S = 0.5
 LEASE_S = 15.0
 DEVELOP_S = 2.0
 """How long the steps of a finished run may be decoded for the strip; the rest stay as they were."""
-LIVE_STEPS = 8
-"""Of a picture that follows the pen: enough for it to be told what it is."""
 SKIP = gr.skip()
 Shown = tuple[Any, Any, Any, Any]
 """Values for the stage, the recent pictures, the tree and the seed."""
@@ -99,7 +98,7 @@ class Bindings:
             asked = self._form.asked(values, owner)
             full = asked.request.resolved()
             seed = full.seed if asked.locked or before is None else before.request.seed
-            quick = dataclasses.replace(full, steps=min(full.steps or 0, LIVE_STEPS), batch_size=1, seed=seed)
+            quick = dataclasses.replace(in_few_steps(full), batch_size=1, seed=seed)
             run = self._studio.submit(quick, owner, LEASE_S, draft=True)
             if before is not None and before.draft:
                 self._studio.runs.forget(before)

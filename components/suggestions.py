@@ -12,7 +12,7 @@ import gradio as gr
 
 from components.stage import ASSETS
 from studio import prompt_schedule
-from studio.models.library import EMBEDDED, EMBEDDED_FOLDER
+from studio.models.library import EMBEDDED, EMBEDDED_FOLDER, EMBEDDED_QUICK
 
 EXAMPLES = (
     "a cat on a rainy street at night",
@@ -70,7 +70,7 @@ def unknown(prompt: str) -> list[str]:
 
 def on_unknown(prompt: str | None, model: str) -> str:
     """A note on words that the embedded model does not know; empty for other models."""
-    words = unknown(prompt or "") if model == EMBEDDED else []
+    words = unknown(prompt or "") if model in (EMBEDDED, EMBEDDED_QUICK) else []
     named = ", ".join(f"“{word}”" for word in words[:MOST_NAMED])
     more = f" and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else ""
     return escape(f"This model has never seen: {named}{more}.") if words else ""

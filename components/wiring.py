@@ -18,7 +18,7 @@ from components.how import How
 from components.suggestions import on_unknown, surprise
 from studio import advice
 from studio.canvas.preprocess import is_ready
-from studio.presets import AUTOMATIC, PREPROCESSORS, schedules_of
+from studio.presets import AUTOMATIC, FITTING, PREPROCESSORS, schedules_of
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 STREAM: dict[str, Any] = PRIVATE | {"concurrency_limit": None}
@@ -117,12 +117,22 @@ def _fill(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingAc
     sent = [drawn.sent_picture, drawn.sent_mask]
     filled = actions.open_picture.upload(made.fill, actions.open_picture, [*sent, *controls.inputs()], **QUICK)
     filled.then(None, _as_it_was(controls, sent), js=AS_IT_WAS)
+    settings = [controls.sampler, controls.schedule, controls.steps, controls.cfg_scale]
+    controls.model.input(_fitting, controls.model, settings, **QUICK)
     controls.sampler.input(_schedules, [controls.sampler, controls.schedule], controls.schedule, **QUICK)
 
 
 def _as_it_was(controls: Controls, sent: list[Any]) -> list[Any]:
     """What ``AS_IT_WAS`` is told: start picture, mask, and what each unit follows."""
     return [*sent, *(unit.source for unit in controls.drawing.units)]
+
+
+def _fitting(model: str) -> Any:
+    """Sampler, schedule, steps and CFG scale as a model wants them, where that is known."""
+    fitting = FITTING.get(model)
+    if fitting is None:
+        return [gr.skip()] * 4
+    return fitting.sampler, _schedules(fitting.sampler, fitting.schedule), fitting.steps, fitting.cfg_scale
 
 
 def _schedules(sampler: str, schedule: str) -> Any:
@@ -202,16 +212,16 @@ def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: Drawing
         **QUICK,
     )
     gr.on(
-        [controls.steps.change, controls.sampler.change],
-        lambda steps, sampler: advice.on_steps(steps or 0, sampler),
-        [controls.steps, controls.sampler],
+        [controls.steps.change, controls.sampler.change, controls.model.change],
+        lambda steps, sampler, model: advice.on_steps(steps or 0, sampler, model),
+        [controls.steps, controls.sampler, controls.model],
         actions.steps_note,
         **QUICK,
     )
     gr.on(
-        [controls.cfg_scale.change, controls.sampler.change],
-        lambda cfg, sampler: advice.on_cfg(cfg or 0, sampler),
-        [controls.cfg_scale, controls.sampler],
+        [controls.cfg_scale.change, controls.sampler.change, controls.model.change],
+        lambda cfg, sampler, model: advice.on_cfg(cfg or 0, sampler, model),
+        [controls.cfg_scale, controls.sampler, controls.model],
         actions.cfg_note,
         **QUICK,
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from studio.presets import SAMPLERS
+from studio.presets import FITTING, SAMPLERS
 
 FEWEST_USEFUL, MOST_USEFUL = 20, 50
 SIZE_SLACK = 0.6
 """A model draws well between this share of its native side and its inverse."""
 
 
-def on_steps(steps: float, sampler: str) -> str:
+def on_steps(steps: float, sampler: str, model: str = "") -> str:
     """A word on the number of steps; empty where there is nothing to say."""
-    known = SAMPLERS.get(sampler)
+    known, fitting = SAMPLERS.get(sampler), FITTING.get(model)
+    if fitting is not None and fitting.steps < FEWEST_USEFUL:
+        return "" if steps == fitting.steps else f"This model is made for exactly {fitting.steps} steps."
     if known is not None and known.few_step:
         if steps > 8:
             return f"{sampler} is made for models distilled to few steps: 4 to 8 are enough there."
@@ -23,9 +25,11 @@ def on_steps(steps: float, sampler: str) -> str:
     return ""
 
 
-def on_cfg(cfg_scale: float, sampler: str) -> str:
+def on_cfg(cfg_scale: float, sampler: str, model: str = "") -> str:
     """A word on the guidance scale."""
-    known = SAMPLERS.get(sampler)
+    known, fitting = SAMPLERS.get(sampler), FITTING.get(model)
+    if fitting is not None and fitting.cfg_scale == 1:
+        return "" if cfg_scale == 1 else "This model is guided by itself: leave it at 1."
     if cfg_scale <= 1:
         return "At 1 or less the negative prompt is not used and the prompt is followed loosely."
     if known is not None and known.few_step and cfg_scale > 2:

@@ -13,8 +13,8 @@ TRIES = 2
 """Forwards of a size before it is judged: the first one warms up."""
 FRESH_S = 60.0
 """After which joining all is tried again: machines get warm, and busy with other things."""
-AS_GOOD = 1.03
-"""A row may take that much longer joined than alone, for fewer forwards."""
+WORTH_IT = 0.85
+"""What apart must take of the time it takes joined: less is within what busy machines vary by."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,15 @@ class Pace:
         return groups
 
     def _best(self, kind: Kind, together: int, alone: int) -> int:
-        """The number of rows at which a row takes least. All together is tried first, and anew where
-        that was long ago; other sizes are known from when fewer runs were painted."""
-        now, a_row = self._clock(), {}
+        """The number of rows to join at which all of them take least. All at once is tried first, and anew
+        where that was long ago; other sizes are known from when fewer runs were painted."""
+        now, takes = self._clock(), {}
         for rows, each in self._measured.get(kind, {}).items():
             took = [took for at, took in each if rows < together or now - at < FRESH_S]
-            if rows <= together and len(took) >= TRIES:
-                a_row[rows] = median(took) / rows
-        if together not in a_row:
+            if alone <= rows <= together and len(took) >= TRIES:
+                whole, rest = divmod(together, rows)
+                takes[rows] = whole * median(took) + ((self.seconds(kind, rest) or 0.0) if rest else 0.0)
+        if together not in takes:
             return together
-        best = min(a_row, key=lambda rows: a_row[rows])
-        return together if a_row[together] <= a_row[best] * AS_GOOD else max(best, alone)
+        best = min(takes, key=lambda rows: takes[rows])
+        return best if takes[best] < takes[together] * WORTH_IT else together

@@ -43,6 +43,19 @@ def _read(name: str) -> Any:
     return json.loads((PRESETS / name).read_text(encoding="utf-8"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """The settings that a model was made for."""
+
+    sampler: str
+    schedule: str
+    steps: int
+    cfg_scale: float
+    few_steps: str = ""
+    """The name of its edition that paints in a few steps."""
+
+
+FITTING: dict[str, Fitting] = {name: Fitting(**values) for name, values in _read("fitting.json").items()}
 SAMPLERS: dict[str, Sampler] = {label: Sampler(**values) for label, values in _read("samplers.json").items()}
 _ALIASES = {alias.lower(): label for label, sampler in SAMPLERS.items() for alias in (label, *sampler.aliases)}
 

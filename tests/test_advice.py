@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from studio import GenerationRequest
 from studio.advice import on_cfg, on_size, on_steps
+from studio.few_steps import in_few_steps
+from studio.models.library import EMBEDDED_QUICK
 
 
 def test_the_defaults_need_no_advice() -> None:
@@ -61,3 +65,20 @@ def test_advice_on_guidance(cfg_scale: float, sampler: str, word: str) -> None:
 def test_advice_on_the_size(width: int, height: int, native: int, word: str) -> None:
     assert word in on_size(width, height, native)
     assert bool(word) == bool(on_size(width, height, native))
+
+
+def test_a_few_step_model_is_told_its_own_figures() -> None:
+    assert on_steps(4, "Euler", EMBEDDED_QUICK) == ""
+    assert "exactly 4 steps" in on_steps(24, "Euler", EMBEDDED_QUICK)
+    assert on_cfg(1, "Euler", EMBEDDED_QUICK) == ""
+    assert "leave it at 1" in on_cfg(2.5, "Euler", EMBEDDED_QUICK)
+
+
+def test_in_few_steps_a_model_is_painted_by_its_own_edition() -> None:
+    quick = in_few_steps(GenerationRequest(prompt="a cat", seed=7, image="start"))
+    assert (quick.model, quick.sampler, quick.schedule) == (EMBEDDED_QUICK, "Euler", "Simple")
+    assert (quick.steps, quick.cfg_scale) == (4, 1.0)
+    assert (quick.prompt, quick.seed, quick.image) == ("a cat", 7, "start")
+    assert in_few_steps(quick) == quick
+    other = GenerationRequest(model="mine", steps=30)
+    assert in_few_steps(other) == dataclasses.replace(other, steps=8)

@@ -11,6 +11,7 @@ from studio.models.hashes import Hashes
 from studio.models.scan import Found, candidates, describe, hub_cache, read_json
 
 EMBEDDED = "stepwise-embedded"
+EMBEDDED_QUICK = "stepwise-embedded-4-steps"
 EMBEDDED_CONTROL = "stepwise-lines"
 EMBEDDED_FOLDER = Path(__file__).parent.parent.parent / "assets" / "embedded"
 RESCAN_SECONDS = 20.0
@@ -68,7 +69,7 @@ class Library:
     def native_side(self, name: str) -> int:
         """The side, in pixels, of the pictures a model was trained on; read from its
         configuration, without loading it."""
-        folder = self.folder(name)
+        folder = self.folder(name if name != EMBEDDED_QUICK else EMBEDDED)
         sample = read_json(folder / "unet" / "config.json").get("sample_size", 64)
         levels = read_json(folder / "vae" / "config.json").get("block_out_channels", ()) or (1, 1, 1, 1)
         return int(sample) * 2 ** (len(levels) - 1)
@@ -142,9 +143,10 @@ class Library:
         return {EMBEDDED_CONTROL: EMBEDDED_FOLDER / "controlnet"} | {found.name: found.path for found in folders}
 
     def _folders(self) -> dict[str, Path]:
-        """Folders by name, the embedded one first."""
-        paintable = _by_name((found for found in self.found if found.paintable), taken=(EMBEDDED,))
-        return {EMBEDDED: EMBEDDED_FOLDER} | {name: found.path for name, found in paintable.items()}
+        """Folders by name, the embedded ones first."""
+        embedded = {EMBEDDED: EMBEDDED_FOLDER, EMBEDDED_QUICK: EMBEDDED_FOLDER / "few-steps"}
+        paintable = _by_name((found for found in self.found if found.paintable), taken=embedded)
+        return embedded | {name: found.path for name, found in paintable.items()}
 
 
 def _by_name(models: Iterable[Found], taken: Collection[str] = ()) -> dict[str, Found]:

@@ -174,17 +174,23 @@ class LoadedControl:
 
 
 def load(folder: Path, name: str, placement: Placement) -> LoadedModel:
-    """Load the diffusers folder of a Stable Diffusion pipeline.
+    """Load the diffusers folder of a Stable Diffusion pipeline, or of a LoRA in the folder of its model.
 
     Raises:
         ModelUnavailable: if its files are not what they should be.
     """
-    pipeline = _read(DiffusionPipeline, folder, name, safety_checker=None)
+    base = folder if (folder / "model_index.json").exists() else folder.parent
+    pipeline = _read(DiffusionPipeline, base, name, safety_checker=None)
     if not hasattr(pipeline, "unet"):
         raise ModelUnavailable(f"{name!r} is a {type(pipeline).__name__}, which cannot be painted with yet.")
+    if folder != base:
+        pipeline.load_lora_weights(folder)
+        pipeline.fuse_lora()
+        pipeline.unload_lora_weights()
     pipeline.to(placement.device)
     _place(pipeline.unet, placement)
-    return LoadedModel(name, fingerprint(folder / "unet"), pipeline, placement)
+    weights = [base / "unet", folder] if folder != base else [base / "unet"]
+    return LoadedModel(name, fingerprint(*weights), pipeline, placement)
 
 
 def load_control(folder: Path, name: str, placement: Placement) -> LoadedControl:
@@ -215,10 +221,10 @@ def _place(module: Any, placement: Placement) -> None:
         module.enable_xformers_memory_efficient_attention()
 
 
-def fingerprint(folder: Path) -> str:
-    """The first ten digits of the SHA-256 of the weights in a folder, as the web UI's model hash."""
+def fingerprint(*folders: Path) -> str:
+    """The first ten digits of the SHA-256 of the weights in folders, as the web UI's model hash."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in (path for folder in folders for path in sorted(folder.glob("*.safetensors"))):
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:10]

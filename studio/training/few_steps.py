@@ -3,7 +3,7 @@
 Progressive distillation (Salimans and Ho 2022, https://arxiv.org/abs/2202.00512), all halvings at once and onto a
 LoRA: from each of its four noise levels the student's step must reach what four DDIM steps of the guided teacher
 reach. The targets are the teacher's alone, so that nothing can collapse. Guidance is distilled in: it is painted
-without, by ``SAMPLER`` and ``SCHEDULE`` in four steps, whose noise levels are the ones it is trained at.
+without, by the settings in presets/fitting.json, whose noise levels are the ones it is trained at.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
+from studio import presets
+from studio.models.library import EMBEDDED_QUICK
 from studio.training import denoiser
 from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device
 from studio.training.material import Material
 
 BATCH = 12
 RANK = 40
-STEPS, WITHIN = 4, 4
+FITTING = presets.FITTING[EMBEDDED_QUICK]
+STEPS, WITHIN = FITTING.steps, 4
 """Steps of the student, and of the teacher within each."""
-SAMPLER, SCHEDULE = "Euler", "Simple"
 GUIDANCE = 2.5
 HUBER = 0.1
 """Where the loss turns from squared to absolute, so that a few bad targets do not rule."""

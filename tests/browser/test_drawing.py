@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from studio import Run
 from studio.gallery.pictures import LOCAL
-from studio.models.library import EMBEDDED_CONTROL
+from studio.models.library import EMBEDDED_CONTROL, EMBEDDED_QUICK
 from tests.browser.conftest import WAIT_MS, Served
 from tests.browser.drawn import Canvas
 from tests.browser.test_page import finished, set_number
@@ -170,13 +170,13 @@ def test_the_picture_follows_the_pen(canvas: Canvas, served: Served) -> None:
     live = newest(served)
     assert live.draft
     assert live.request.control
-    assert live.request.steps == 8
+    assert (live.request.model, live.request.steps) == (EMBEDDED_QUICK, 4)
     assert not list(served.outputs.glob(f"**/*{live.id}*.png")), "nothing of it is saved"
     seed = live.request.seed
     page.evaluate("document.querySelector('.sw-delay').textContent = ''")
     canvas.stroke((56, 110), (56, 82), (72, 82), (72, 110))
     page.wait_for_function(f"{LIVE}.includes('behind the pen')")
-    expect(page.locator(".sw-step")).to_have_text("Step 8 of 8")
+    expect(page.locator(".sw-step")).to_have_text("Step 4 of 4")
     page.uncheck(".sw-live")
     kept = painted(canvas, served, "a house", 1)
     assert not kept.draft

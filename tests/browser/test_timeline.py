@@ -113,7 +113,7 @@ def test_the_inspector_shows_numbers_pictures_and_words(page: Page, served: Serv
     expect(page.locator('[data-number="sigma"]')).to_have_text(f"{run.steps[4].sigma:.3g}")
     for view in ("xt", "with", "without", "where"):
         page.wait_for_selector(f'.sw-inside img[data-view="{view}"][src^="data:image/jpeg"]')
-    assert page.locator(".sw-curves polyline[points]").count() == 3
+    expect(page.locator(".sw-curves polyline[points]")).to_have_count(3)
     assert all(page.locator(".sw-numbers div").nth(index).get_attribute("title") for index in range(5))
     page.click(".sw-ask")
     expect(page.locator(".sw-maps figcaption")).to_have_text(["a", "cat", "on", "a", "street", "at", "night"])
@@ -133,7 +133,7 @@ def test_a_branch_by_key_changes_the_prompt_from_there(page: Page, served: Serve
     assert branch.kept == 6
     assert branch.request.prompt == "a dog on a street at night"
     assert all(one is other for one, other in zip(branch.steps[:6], run.steps[:6], strict=True))
-    assert page.locator(".sw-strip li.sw-shared").count() == 6
+    expect(page.locator(".sw-strip li.sw-shared")).to_have_count(6)
     expect(page.locator(".sw-row").nth(1)).to_contain_text("from 6: Prompt: cat → dog")
 
 

@@ -148,5 +148,5 @@ def test_live_paints_with_a_locked_seed(studio: Studio, form: Form, values: Valu
 
 def test_an_emptied_number_is_told_live_too(studio: Studio, form: Form, values: Values) -> None:
     made = Bindings(studio, Visitors(public=False), form)
-    *_, (stage, *_rest) = made.live(request(tab="empty"), *values(steps=None))
-    assert "Steps" in stage["message"]
+    *_, (stage, *_rest) = made.live(request(tab="empty"), *values(width=None))
+    assert "Width" in stage["message"]

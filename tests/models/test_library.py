@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from studio.models.family import Kind
 from studio.models.hashes import Hashes
-from studio.models.library import EMBEDDED, Library
+from studio.models.library import EMBEDDED, EMBEDDED_QUICK, Library
 from studio.models.scan import Found, printable
 
 
@@ -38,7 +38,7 @@ def test_models_are_found_in_folders_within_folders(tmp_path: Path) -> None:
     assert found["fox"].nature.kind == Kind.LORA
     assert (found["fox"].nature.family, found["fox"].trigger_words) == ("SD 1.x", "fox, red")
     assert (found["mine"].nature.kind, found["mine"].nature.family) == (Kind.CHECKPOINT, "SD 2.x")
-    assert library.names == [EMBEDDED, "mine"]
+    assert library.names == [EMBEDDED, EMBEDDED_QUICK, "mine"]
 
 
 def test_only_what_can_be_painted_is_offered(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_only_what_can_be_painted_is_offered(tmp_path: Path) -> None:
     pipeline(tmp_path / "refiner", "StableDiffusionXLImg2ImgPipeline", cross_attention_dim=1280)
     pipeline(tmp_path / "flux", "FluxPipeline")
     library = Library([tmp_path])
-    assert library.names == [EMBEDDED, "fill", "plain", "xl"]
+    assert library.names == [EMBEDDED, EMBEDDED_QUICK, "fill", "plain", "xl"]
     assert by_name(library)["xl"].nature.family == "SDXL"
     assert by_name(library)["fill"].nature.inpainting
 
@@ -76,7 +76,7 @@ def test_a_pickle_is_never_loaded_and_says_why(tmp_path: Path) -> None:
 def test_two_models_of_one_name_are_both_offered(tmp_path: Path) -> None:
     for parent in ("a", "b"):
         pipeline(tmp_path / parent / "same", cross_attention_dim=768)
-    assert Library([tmp_path / "a", tmp_path / "b"]).names == [EMBEDDED, "same", "same (b)"]
+    assert Library([tmp_path / "a", tmp_path / "b"]).names == [EMBEDDED, EMBEDDED_QUICK, "same", "same (b)"]
 
 
 def test_models_are_listed_by_kind_and_name_without_those_that_cannot_be_read(tmp_path: Path) -> None:
@@ -113,4 +113,4 @@ def test_names_hold_no_control_characters_and_no_ways_to_elsewhere() -> None:
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     library = Library([tmp_path / "nowhere"])
     library.rescan()
-    assert library.names == [EMBEDDED]
+    assert library.names == [EMBEDDED, EMBEDDED_QUICK]

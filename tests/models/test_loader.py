@@ -10,7 +10,7 @@ import torch
 from studio import GenerationRequest, Settings, Studio
 from studio.errors import ModelUnavailable
 from studio.models import device
-from studio.models.library import EMBEDDED, EMBEDDED_CONTROL, EMBEDDED_FOLDER, Library
+from studio.models.library import EMBEDDED, EMBEDDED_CONTROL, EMBEDDED_FOLDER, EMBEDDED_QUICK, Library
 from studio.models.loader import load
 
 
@@ -26,7 +26,15 @@ XL_CONTROLS = ("tiny-xl-control", "tiny-xl-control-2")
 
 def test_models_are_known_by_name_and_paths_stay_inside(models: Path) -> None:
     library = Library([models])
-    assert library.names == [EMBEDDED, "tiny-epsilon", "tiny-inpainting", "tiny-v", "tiny-xl", "tiny-xl-inpainting"]
+    assert library.names == [
+        EMBEDDED,
+        EMBEDDED_QUICK,
+        "tiny-epsilon",
+        "tiny-inpainting",
+        "tiny-v",
+        "tiny-xl",
+        "tiny-xl-inpainting",
+    ]
     assert library.controls == [EMBEDDED_CONTROL, "tiny-control", "tiny-control-2", *XL_CONTROLS]
     assert library.native_side(EMBEDDED) == 128
     assert library.native_side("tiny-v") == 64

@@ -14,13 +14,13 @@ from tqdm import tqdm
 
 from studio import GenerationRequest
 from studio.diffusion import noise, samplers
-from studio.training import few_steps
+from studio.few_steps import in_few_steps
 from studio.training.loop import autocast, batch_size, choose_device
 
 TOGETHER = 16
 ASKED = GenerationRequest()
 """Sampler, schedule, steps and CFG scale of the exam: those the page starts with."""
-FEW_STEPS = replace(ASKED, sampler=few_steps.SAMPLER, schedule=few_steps.SCHEDULE, steps=few_steps.STEPS, cfg_scale=1.0)
+FEW_STEPS = in_few_steps(ASKED)
 
 
 def paint(
