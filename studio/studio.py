@@ -63,7 +63,7 @@ class Studio:
 
     def __init__(self, settings: Settings = Settings()) -> None:
         self.settings = settings
-        self.library = Library(settings.models, hub=True, hashes=Hashes(settings.outputs / ".model-hashes.json"))
+        self.library = Library(settings.models, hub=True, hashes=Hashes(settings.outputs / ".model-hashes.sqlite"))
         self.status = Status()
         self.engine: Engine | None = None
         self.inputs = Inputs(settings.outputs / "inputs")
@@ -330,7 +330,8 @@ class Studio:
             self.engine = Engine(
                 self._jobs, self.library, self.settings, self.status, self.runs, self.inputs, self.collection
             )
-            self.library.watch()  # not earlier: two threads that import PyTorch at once may trip over each other
+            # Not earlier: two threads that import PyTorch at once may trip over each other.
+            self.library.watch(lambda: bool(self.engine and self.engine.runs))
             self.engine.model(EMBEDDED)
             self.engine.serve()
         except Exception as error:

@@ -1,55 +1,84 @@
 """SHA-256 of model files, computed once and remembered as long as a file stays as it is."""
 
+from __future__ import annotations
+
+import contextlib
 import hashlib
-import json
+import logging
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from studio.durable import whole
-from studio.models.scan import read_json
-
+log = logging.getLogger("stepwise")
 _CHUNK = 2**22
+_TABLE = "CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, size INT, changed INT, sha256 TEXT)"
+Stamp = tuple[int, int]
+"""Bytes, and nanoseconds of the last change."""
 
 
 class Hashes:
-    """SHA-256 by path, size and time of change, kept in one JSON file. Any thread may ask."""
+    """SHA-256 by path, size and time of change, kept in one SQLite file. Any thread may ask."""
 
     def __init__(self, file: Path) -> None:
         """``file`` need not be there yet; one that is damaged is made anew."""
         self._file, self._lock = file, threading.Lock()
-        self._known = {path: _entry(said) for path, said in read_json(file).items()}
+        self._known: dict[str, tuple[Stamp, str]] = {}
+        if file.is_file():
+            try:
+                self._known = {path: ((size, changed), sha) for path, size, changed, sha in self._read()}
+            except sqlite3.DatabaseError as error:
+                log.warning("the remembered hashes of models cannot be read and are computed again: %s", error)
+                file.unlink(missing_ok=True)
 
     def known(self, path: Path) -> str:
         """The SHA-256 of a file as 64 digits; empty while it has not been computed for the file as it now is."""
-        digest, stamp = self._known.get(str(path), ("", ()))
-        return digest if digest and stamp == _stamp(path) else ""
+        stamp, sha256 = self._known.get(str(path), ((0, 0), ""))
+        return sha256 if sha256 and stamp == _stamp(path) else ""
 
     def compute(self, path: Path, stopped: Callable[[], bool] = lambda: False) -> str:
-        """The SHA-256 of a file, read now if it is not known. Empty if it was stopped, or changed meanwhile.
+        """The SHA-256 of a file, read now if it is not known. ``stopped`` is asked before every 4 MB, and may
+        take its time to answer. Empty if it was stopped, or changed meanwhile.
 
         Raises:
             OSError: if the file cannot be read or the result cannot be kept.
         """
-        if digest := self.known(path):
-            return digest
+        if known := self.known(path):
+            return known
         stamp, sha = _stamp(path), hashlib.sha256()
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 if stopped():
                     return ""
                 sha.update(chunk)
-        if _stamp(path) != stamp:
+        if stamp is None or _stamp(path) != stamp:
             return ""
-        self._keep(str(path), (sha.hexdigest(), stamp))
+        self.keep(path, sha.hexdigest())
         return sha.hexdigest()
 
-    def _keep(self, path: str, entry: tuple[str, tuple[int, ...]]) -> None:
+    def keep(self, path: Path, sha256: str) -> None:
+        """Remember the SHA-256 of a file as it now is, for whoever has read it anyway.
+
+        Raises:
+            OSError: if the file is not there, or the result cannot be kept.
+        """
+        stamp = _stamp(path)
+        if stamp is None:
+            raise FileNotFoundError(path)
         with self._lock:
-            self._known = self._known | {path: entry}
+            self._known[str(path)] = (stamp, sha256)
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            with whole(self._file) as partial:
-                partial.write_text(json.dumps(self._known), encoding="utf-8")
+            try:
+                with contextlib.closing(sqlite3.connect(self._file)) as connection, connection:
+                    connection.execute(_TABLE)
+                    connection.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?)", (str(path), *stamp, sha256))
+            except sqlite3.Error as error:
+                raise OSError(f"the hash could not be kept: {error}") from error
+
+    def _read(self) -> list[tuple[str, int, int, str]]:
+        with contextlib.closing(sqlite3.connect(self._file)) as connection:
+            connection.execute(_TABLE)
+            return connection.execute("SELECT path, size, changed, sha256 FROM hashes").fetchall()
 
 
 def short(sha256: str) -> str:
@@ -57,16 +86,9 @@ def short(sha256: str) -> str:
     return sha256[:10]
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def _stamp(path: Path) -> Stamp | None:
     try:
         told = path.stat()
     except OSError:
-        return ()
+        return None
     return told.st_size, told.st_mtime_ns
-
-
-def _entry(said: object) -> tuple[str, tuple[int, ...]]:
-    match said:
-        case [str(digest), [int(size), int(time)]] if len(digest) == 64:
-            return digest, (size, time)
-    return "", ()

@@ -2,19 +2,24 @@
 
 import contextlib
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from studio.errors import ModelUnavailable
+from studio.models import beside
+from studio.models.beside import read_json
 from studio.models.family import Kind
 from studio.models.hashes import Hashes
-from studio.models.scan import Found, candidates, describe, hub_cache, read_json
+from studio.models.layouts import model_folders
+from studio.models.scan import Found, candidates, describe, hub_cache
 
 EMBEDDED = "stepwise-embedded"
 EMBEDDED_QUICK = "stepwise-embedded-4-steps"
 EMBEDDED_CONTROL = "stepwise-lines"
 EMBEDDED_FOLDER = Path(__file__).parent.parent.parent / "assets" / "embedded"
 RESCAN_SECONDS = 20.0
+BUSY_SECONDS = 0.1
+"""How long the hashing stands aside before it asks again."""
 
 
 class Library:
@@ -25,12 +30,13 @@ class Library:
     """
 
     def __init__(self, folders: Iterable[Path] = (), hub: bool = False, hashes: Hashes | None = None) -> None:
-        """``hub`` adds the Hugging Face cache; ``hashes`` remembers the files' SHA-256."""
+        """``folders`` may be those of another program (see ``layouts``); ``hub`` adds the Hugging Face cache;
+        ``hashes`` remembers the files' SHA-256."""
         self._roots, self._hub, self._hashes = tuple(folders), hub, hashes
-        self._found: dict[Path, tuple[tuple[int, int], Found]] = {}
+        self._found: dict[Path, tuple[tuple[int, ...], Found]] = {}
         self._stop, self._scanning = threading.Event(), threading.Lock()
-        for root in filter(Path.is_dir, self._roots):
-            for path in sorted(root.iterdir()):
+        for folder in self._folders_to_look_through():
+            for path in sorted(folder.iterdir()):
                 if any((path / name).is_file() for name in ("model_index.json", "config.json")):
                     self._take(path)
 
@@ -97,21 +103,23 @@ class Library:
             for path in self._found.keys() - there:
                 del self._found[path]
 
-    def watch(self) -> None:
-        """Rescan in a thread of its own until ``close``; hash the files in another, which holds no scan up."""
+    def watch(self, busy: Callable[[], bool] = lambda: False) -> None:
+        """Rescan in a thread of its own until ``close``; hash the files in another, which holds no scan up and
+        stands aside while the machine is ``busy``."""
         threading.Thread(target=self._watch, name="library", daemon=True).start()
-        threading.Thread(target=self._watch_hashes, name="hashes", daemon=True).start()
+        threading.Thread(target=self._watch_hashes, args=[busy], name="hashes", daemon=True).start()
 
     def sha256(self, found: Found) -> str:
         """The SHA-256 of a single file as 64 digits; empty for a folder, and while it is not yet known."""
         return self._hashes.known(found.path) if self._hashes else ""
 
-    def hash_files(self) -> None:
-        """Compute the SHA-256 of every readable single file that has none yet, one after the other."""
+    def hash_files(self, busy: Callable[[], bool] = lambda: False) -> None:
+        """Compute the SHA-256 of every readable single file that has none yet, one after the other, but not
+        while the machine is ``busy``."""
         for found in self.found if self._hashes else ():
             if self._hashes and not found.problem and found.path.is_file():
                 with contextlib.suppress(OSError):  # it is gone, or the disk is full: looked at again next time
-                    self._hashes.compute(found.path, self._stop.is_set)
+                    self._hashes.compute(found.path, lambda: self._stopped(busy))
 
     def close(self) -> None:
         """End the watching."""
@@ -122,19 +130,28 @@ class Library:
             self.rescan()
             self._stop.wait(RESCAN_SECONDS)
 
-    def _watch_hashes(self) -> None:
+    def _watch_hashes(self, busy: Callable[[], bool]) -> None:
         while not self._stop.is_set():
-            self.hash_files()
+            self.hash_files(busy)
             self._stop.wait(RESCAN_SECONDS)
 
+    def _stopped(self, busy: Callable[[], bool]) -> bool:
+        """Whether to stop, said when nobody needs the machine."""
+        while busy() and not self._stop.wait(BUSY_SECONDS):
+            pass
+        return self._stop.is_set()
+
+    def _folders_to_look_through(self) -> list[Path]:
+        return [folder for root in self._roots if root.is_dir() for folder in model_folders(root) if folder.is_dir()]
+
     def _candidates(self) -> Iterator[tuple[Path, str]]:
-        for root in self._roots:
-            yield from ((path, "") for path in candidates(root))
+        for folder in self._folders_to_look_through():
+            yield from ((path, "") for path in candidates(folder))
         if self._hub:
             yield from ((path, name) for name, path in hub_cache().items())
 
     def _take(self, path: Path, name: str = "") -> None:
-        stamp = _stamp(path)
+        stamp = _stamp(path) + beside.stamp(path)
         if path not in self._found or self._found[path][0] != stamp:
             self._found[path] = (stamp, describe(path, name))
 

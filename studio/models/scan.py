@@ -1,14 +1,14 @@
 """Looking through folders for models: which files there are, and what each one is."""
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from studio.errors import UnreadableModel
-from studio.models.family import Kind, Nature, nature_of
+from studio.models.beside import as_object, beside, read_json, said
+from studio.models.family import Kind, Nature, nature_of, nature_of_gguf
+from studio.models.gguf import read_gguf
 from studio.models.header import Header, read_header
 
 _PICKLES = (".ckpt", ".pt", ".pth", ".bin")
@@ -50,6 +50,10 @@ class Found:
     trigger_words: str = ""
     base_model: str = ""
     """What the file says it was trained on, as its trainer wrote it."""
+    notes: str = ""
+    """What somebody wrote about it beside it."""
+    header_hash: str = ""
+    """The hash that the file's trainer wrote into it (kohya's, of the weights without the header)."""
     problem: str = ""
     """Why it cannot be read, as a sentence; empty where it can."""
 
@@ -63,15 +67,15 @@ class Found:
 def candidates(folder: Path) -> Iterator[Path]:
     """Every diffusers folder and single model file below a folder, in the order of names.
 
-    Nothing below a diffusers folder is listed by itself. Folders that may not be read are passed over;
-    links to folders are not followed, so that a circle of them ends.
+    Nothing below a diffusers folder is listed by itself. Hidden folders and those that may not be read are
+    passed over; links to folders are not followed, so that a circle of them ends.
     """
     for parent, below, files in os.walk(folder):
         if parent != str(folder) and {"model_index.json", "config.json"} & set(files):
             below.clear()
             yield Path(parent)
             continue
-        below.sort()
+        below[:] = sorted(name for name in below if not name.startswith("."))
         yield from (Path(parent, name) for name in sorted(files) if name.lower().endswith(_SINGLE))
 
 
@@ -93,7 +97,8 @@ def describe(path: Path, name: str = "") -> Found:
     """What a candidate is, under that name or its own. Never raises: what cannot be read says why in ``problem``."""
     try:
         if path.is_dir():
-            return Found(path, printable(name or path.name), _folder_nature(path), 0)
+            licence = beside(path).licence
+            return Found(path, printable(name or path.name), _folder_nature(path), 0, licence=licence)
         return _describe_file(path)
     except (UnreadableModel, OSError) as error:
         sentence = str(error) if isinstance(error, UnreadableModel) else "This file could not be opened."
@@ -107,21 +112,27 @@ def printable(name: str) -> str:
 
 
 def _describe_file(path: Path) -> Found:
-    suffix = path.suffix.lower()
-    if suffix in _PICKLES:
+    if path.suffix.lower() in _PICKLES:
         raise UnreadableModel(_PICKLE_SENTENCE)
-    if suffix == ".gguf":
-        with path.open("rb") as file:
-            if file.read(4) != b"GGUF":
-                raise UnreadableModel("This is not a GGUF file, whatever its name says: download it again.")
-        return Found(path, printable(path.stem), Nature(Kind.UNKNOWN, "GGUF"), _size(path))
-    header = read_header(path)
-    said = header.metadata
-    title = said.get("modelspec.title") or said.get("ss_output_name") or ""
-    licence = said.get("modelspec.license", "")
-    base = said.get("modelspec.architecture") or said.get("ss_sd_model_name") or said.get("ss_base_model_version") or ""
-    nature = nature_of(header)
-    return Found(path, printable(path.stem), nature, _size(path), title, licence, _trigger_words(header), base)
+    binary = path.suffix.lower() == ".gguf"
+    header = read_gguf(path) if binary else read_header(path)
+    inside, outside = header.metadata, beside(path)
+
+    def told(*names: str) -> str:
+        return next((text for name in names if (text := said(inside.get(name)))), "")
+
+    return Found(
+        path,
+        printable(path.stem),
+        nature_of_gguf(header) if binary else nature_of(header),
+        _size(path),
+        title=told("modelspec.title", "ss_output_name") or outside.title,
+        licence=told("modelspec.license", "general.license"),
+        trigger_words=outside.trigger_words or said(_trigger_words(header)),
+        base_model=told("modelspec.architecture", "ss_sd_model_name", "ss_base_model_version") or outside.base_model,
+        notes=outside.notes,
+        header_hash=told("sshs_model_hash", "modelspec.hash_sha256"),
+    )
 
 
 def _trigger_words(header: Header) -> str:
@@ -130,7 +141,7 @@ def _trigger_words(header: Header) -> str:
     if said:
         return said
     counts: dict[str, int] = {}
-    for tags in _object(header.metadata.get("ss_tag_frequency", "")).values():
+    for tags in as_object(header.metadata.get("ss_tag_frequency", "")).values():
         for tag, count in tags.items() if isinstance(tags, dict) else ():
             counts[tag] = counts.get(tag, 0) + (count if isinstance(count, int) else 0)
     return ", ".join(tag.strip() for tag in sorted(counts, key=lambda tag: -counts[tag])[:3])
@@ -155,22 +166,6 @@ def _folder_nature(folder: Path) -> Nature:
     said = read_json(folder / "scheduler" / "scheduler_config.json").get("prediction_type")
     prediction = {"v_prediction": "v", "epsilon": "epsilon"}.get(str(said), "")
     return Nature(Kind.CHECKPOINT, family, unet.get("in_channels") == 9, prediction)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object a JSON file holds; empty where it holds none or is not there."""
-    try:
-        return _object(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _number(value: object) -> int:

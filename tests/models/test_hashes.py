@@ -18,15 +18,15 @@ def model(tmp_path: Path) -> Path:
 
 def test_a_hash_is_computed_and_outlives_the_studio(tmp_path: Path, model: Path) -> None:
     expected = hashlib.sha256(model.read_bytes()).hexdigest()
-    hashes = Hashes(tmp_path / "kept" / "hashes.json")
+    hashes = Hashes(tmp_path / "kept" / "hashes.sqlite")
     assert hashes.known(model) == ""
     assert hashes.compute(model) == expected
-    assert Hashes(tmp_path / "kept" / "hashes.json").known(model) == expected
+    assert Hashes(tmp_path / "kept" / "hashes.sqlite").known(model) == expected
     assert short(expected) == expected[:10]
 
 
 def test_a_changed_or_vanished_file_has_no_known_hash(tmp_path: Path, model: Path) -> None:
-    hashes = Hashes(tmp_path / "hashes.json")
+    hashes = Hashes(tmp_path / "hashes.sqlite")
     first = hashes.compute(model)
     model.write_bytes(b"another")
     assert hashes.known(model) == ""
@@ -36,14 +36,14 @@ def test_a_changed_or_vanished_file_has_no_known_hash(tmp_path: Path, model: Pat
 
 
 def test_a_stopped_computation_keeps_nothing(tmp_path: Path, model: Path) -> None:
-    assert Hashes(tmp_path / "hashes.json").compute(model, stopped=lambda: True) == ""
-    assert not (tmp_path / "hashes.json").exists()
+    assert Hashes(tmp_path / "hashes.sqlite").compute(model, stopped=lambda: True) == ""
+    assert not (tmp_path / "hashes.sqlite").exists()
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"a": 1}', '{"a": ["x", [1, 2]]}', '{"a": [null, null]}'])
-def test_a_damaged_memory_is_made_anew(tmp_path: Path, model: Path, damage: str) -> None:
-    file = tmp_path / "hashes.json"
-    file.write_text(damage)
+@pytest.mark.parametrize("damage", [b"{", b"SQLite format 3\x00" + b"\xff" * 4096])
+def test_a_damaged_memory_is_made_anew(tmp_path: Path, model: Path, damage: bytes) -> None:
+    file = tmp_path / "hashes.sqlite"
+    file.write_bytes(damage)
     expected = hashlib.sha256(model.read_bytes()).hexdigest()
     assert Hashes(file).compute(model) == expected
     assert Hashes(file).known(model) == expected

@@ -97,13 +97,28 @@ def test_models_are_listed_by_kind_and_name_without_those_that_cannot_be_read(tm
 def test_files_are_hashed_and_what_cannot_be_read_is_not(tmp_path: Path) -> None:
     lora(tmp_path / "models" / "fox.safetensors")
     (tmp_path / "models" / "old.ckpt").write_bytes(b"\x80\x02}q\x00.")
-    library = Library([tmp_path / "models"], hashes=Hashes(tmp_path / "hashes.json"))
+    library = Library([tmp_path / "models"], hashes=Hashes(tmp_path / "hashes.sqlite"))
     library.rescan()
     fox, old = by_name(library)["fox"], by_name(library)["old"]
     assert library.sha256(fox) == ""
     library.hash_files()
     assert library.sha256(fox) == hashlib.sha256(fox.path.read_bytes()).hexdigest()
     assert library.sha256(old) == ""
+
+
+def test_hashing_stands_aside_while_the_machine_is_busy(tmp_path: Path) -> None:
+    lora(tmp_path / "models" / "fox.safetensors")
+    library = Library([tmp_path / "models"], hashes=Hashes(tmp_path / "hashes.sqlite"))
+    library.rescan()
+    asked: list[str] = []
+
+    def busy() -> bool:
+        asked.append(library.sha256(by_name(library)["fox"]))
+        return len(asked) < 3
+
+    library.hash_files(busy)
+    assert asked == ["", "", ""]
+    assert library.sha256(by_name(library)["fox"])
 
 
 def test_names_hold_no_control_characters_and_no_ways_to_elsewhere() -> None:
