@@ -53,6 +53,8 @@ class Fitting:
     cfg_scale: float
     few_steps: str = ""
     """The name of its edition that paints in a few steps."""
+    side: int = 0
+    """Pixels on each side of the pictures it was made for, where that is known."""
 
 
 FITTING: dict[str, Fitting] = {name: Fitting(**values) for name, values in _read("fitting.json").items()}
