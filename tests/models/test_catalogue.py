@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatch
 
 import pytest
-from huggingface_hub.utils import filter_repo_objects
+from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
 
 from studio.models.catalogue import CATALOGUE, Entry
 from studio.models.family import Kind
@@ -13,7 +13,7 @@ from studio.presets import SAMPLERS, schedules_of
 
 
 def fetched(entry: Entry, names: list[str]) -> list[str]:
-    return list(filter_repo_objects(names, allow_patterns=entry.wanted, ignore_patterns=entry.unwanted))
+    return list(filter_repo_objects(names, allow_patterns=list(entry.wanted), ignore_patterns=list(entry.unwanted)))
 
 
 @pytest.mark.parametrize("entry", CATALOGUE.values(), ids=CATALOGUE)
