@@ -56,6 +56,15 @@ class Library:
         """The name of every model that can be painted, the embedded one first."""
         return list(self._folders())
 
+    def painted_as(self) -> dict[Path, str]:
+        """The names of ``names``, by where each model is."""
+        return {path: name for name, path in self._folders().items()}
+
+    @property
+    def scanning(self) -> bool:
+        """Whether the folders are being looked through just now."""
+        return self._scanning.locked()
+
     @property
     def controls(self) -> list[str]:
         """Every ControlNet's name, the embedded one first."""
