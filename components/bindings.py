@@ -17,7 +17,7 @@ from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from components import footer, how, recent, stage, tree
+from components import fitting, footer, how, recent, stage, tree
 from components.controls import LOCKED
 from components.form import Form, fields_of
 from components.loading import Downloading
@@ -303,6 +303,10 @@ class Bindings:
     def models(self) -> Any:
         """The model menu with what the library has found by now."""
         return gr.update(choices=self._studio.library.names)
+
+    def fitted(self, model: str) -> list[Any]:
+        """The settings made for the chosen model."""
+        return fitting.fitted(self._studio.library.fitting(model), self._studio.library.native_side(model))
 
     def on_size(self, width: float | None, height: float | None, model: str) -> str:
         """A word on the size for the chosen model."""

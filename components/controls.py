@@ -29,6 +29,7 @@ class Controls:
     schedule: Any
     steps: Any
     cfg_scale: Any
+    distilled_cfg_scale: Any
     width: Any
     height: Any
     batch_count: Any
@@ -76,6 +77,22 @@ def _note() -> Any:
     return gr.HTML("", elem_classes="sw-note", padding=False)
 
 
+def _solver() -> tuple[Any, Any]:
+    with gr.Row():
+        sampler = gr.Dropdown(list(SAMPLERS), value=DEFAULT.sampler, label="Sampler", elem_id="sampler", min_width=120)
+        schedule = gr.Dropdown(
+            list(SCHEDULES), value=AUTOMATIC, label="Schedule type", elem_id="schedule", min_width=120
+        )
+    return sampler, schedule
+
+
+def _size() -> tuple[Any, Any]:
+    with gr.Row():
+        width = gr.Number(DEFAULT.width, label="Width", step=8, precision=0, elem_id="width", min_width=80)
+        height = gr.Number(DEFAULT.height, label="Height", step=8, precision=0, elem_id="height", min_width=80)
+    return width, height
+
+
 def _variations() -> tuple[Any, Any, Any]:
     """Near relatives of a seed, and results that become starts."""
     with gr.Accordion("Variations and loops", open=False, elem_id="variations"):
@@ -101,18 +118,16 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
     paint = gr.Button("Paint  ·  Ctrl ↵", variant="primary", elem_id="paint", size="lg")
     negative = gr.Textbox("", label="Negative prompt", lines=1, max_lines=4, elem_id="negative")
     model = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")
-    with gr.Row():
-        sampler = gr.Dropdown(list(SAMPLERS), value=DEFAULT.sampler, label="Sampler", elem_id="sampler", min_width=120)
-        schedule = gr.Dropdown(
-            list(SCHEDULES), value=AUTOMATIC, label="Schedule type", elem_id="schedule", min_width=120
-        )
+    sampler, schedule = _solver()
     steps = gr.Slider(1, 150, DEFAULT.steps, step=1, label="Steps", elem_id="steps", buttons=[])
     steps_note = _note()
     cfg_scale = gr.Slider(1, 30, DEFAULT.cfg_scale, step=0.5, label="CFG scale", elem_id="cfg", buttons=[])
     cfg_note = _note()
-    with gr.Row():
-        width = gr.Number(DEFAULT.width, label="Width", step=8, precision=0, elem_id="width", min_width=80)
-        height = gr.Number(DEFAULT.height, label="Height", step=8, precision=0, elem_id="height", min_width=80)
+    distilled = gr.Slider(
+        0, 30, DEFAULT.distilled_cfg_scale, step=0.1, label="Distilled CFG scale", elem_id="distilled", buttons=[],
+        visible=False,
+    )  # fmt: skip
+    width, height = _size()
     size_note = _note()
     with gr.Row():
         batch_count = gr.Number(1, label="Batch count", minimum=1, maximum=16, precision=0, min_width=80)
@@ -133,6 +148,7 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         schedule,
         steps,
         cfg_scale,
+        distilled,
         width,
         height,
         batch_count,

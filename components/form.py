@@ -16,16 +16,26 @@ from PIL import Image
 from components.canvas import Layers
 from components.controls import LOCKED, RANDOM
 from components.drawing import LINES, OFF, ONLY_MASKED, OWN, PICTURE, UNITS, WHOLE
+from components.fitting import sampler_menu, schedule_menu
 from studio import GenerationRequest, Run, Studio
 from studio.canvas import preprocess
 from studio.errors import RequestRefused
-from studio.presets import schedules_of
 from studio.request import RANDOM_SEED, ControlUnit, Inpaint
 
-BRANCHABLE = ("prompt", "negative_prompt", "sampler", "schedule", "cfg_scale", "inpaint", "control")
+BRANCHABLE = (
+    "prompt",
+    "negative_prompt",
+    "sampler",
+    "schedule",
+    "cfg_scale",
+    "distilled_cfg_scale",
+    "inpaint",
+    "control",
+)
 """What the widgets decide of a branch; the number of steps to come has a field of its own."""
 PLAIN = (
-    "prompt", "negative_prompt", "model", "sampler", "schedule", "steps", "cfg_scale", "width", "height", "batch_size"
+    "prompt", "negative_prompt", "model", "sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale",
+    "width", "height", "batch_size"
 )  # fmt: skip
 """Settings whose widgets have their values as they are."""
 MOST_RUNS = 16
@@ -162,7 +172,11 @@ class Form:
             fields = {name: value for name, value in fields.items() if name != "model"}
         told: dict[str, Any] = known | fields
         values = {name: told[name] for name in PLAIN}
-        values |= {"schedule": gr.Dropdown(choices=schedules_of(told["sampler"]), value=told["schedule"])}
+        fits = self._studio.library.fitting(told["model"])
+        values |= {"sampler": sampler_menu(fits, told["sampler"])}
+        values |= {"schedule": schedule_menu(told["sampler"], told["schedule"])}
+        distilled = told["distilled_cfg_scale"]
+        values |= {"distilled_cfg_scale": gr.Slider(value=distilled, visible=bool(fits and fits.distilled))}
         values |= {"batch_size": told["batch_size"] if "branch" in fields else 1, "batch_count": 1, "loops": 1}
         values |= {name: told[name] for name in ("variation_seed", "variation_strength", "seed")}
         values |= {"seed_mode": LOCKED} | self._canvas(told, owner)

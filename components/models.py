@@ -26,7 +26,6 @@ from studio.models.family import Kind, Nature
 from studio.models.hashes import short
 from studio.models.library import EMBEDDED, EMBEDDED_FOLDER, EMBEDDED_QUICK
 from studio.models.scan import Found
-from studio.presets import FITTING
 
 log = logging.getLogger("stepwise")
 Asked = dict[str, Any]
@@ -158,11 +157,6 @@ class Shelf:
     def names(self) -> list[str]:
         """The names of all models that can be painted."""
         return self._studio.library.names
-
-    def side(self, name: str) -> int:
-        """Pixels on each side of the pictures a model was made for."""
-        fitting = FITTING.get(name)
-        return (fitting.side if fitting else 0) or self._studio.library.native_side(name)
 
     def chosen(self, event: gr.EventData) -> str:
         """The model to paint with.

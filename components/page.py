@@ -107,7 +107,7 @@ def build(studio: Studio) -> gr.Blocks:
         bind(made, widgets, actions, panel, parts, page)
         bind_how(made, widgets, drawn, explained)
         bind_gallery(made, browsing, widgets, kept, download, drawn)
-        bind_models(shelf, widgets, shown_models)
+        bind_models(made, shelf, widgets, shown_models)
     return page
 
 

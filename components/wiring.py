@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from components import footer
+from components import fitting, footer
 from components.bindings import Bindings
 from components.branching import Branching
 from components.controls import Actions, Controls
@@ -19,7 +19,7 @@ from components.models import Shelf
 from components.suggestions import on_unknown, surprise
 from studio import advice
 from studio.canvas.preprocess import is_ready
-from studio.presets import AUTOMATIC, FITTING, PREPROCESSORS, schedules_of
+from studio.presets import PREPROCESSORS
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 STREAM: dict[str, Any] = PRIVATE | {"concurrency_limit": None}
@@ -118,27 +118,14 @@ def _fill(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingAc
     sent = [drawn.sent_picture, drawn.sent_mask]
     filled = actions.open_picture.upload(made.fill, actions.open_picture, [*sent, *controls.inputs()], **QUICK)
     filled.then(None, _as_it_was(controls, sent), js=AS_IT_WAS)
-    settings = [controls.sampler, controls.schedule, controls.steps, controls.cfg_scale]
-    controls.model.input(_fitting, controls.model, settings, **QUICK)
-    controls.sampler.input(_schedules, [controls.sampler, controls.schedule], controls.schedule, **QUICK)
+    settings = [getattr(controls, name) for name in fitting.DECIDED]
+    controls.model.input(made.fitted, controls.model, settings, **QUICK)
+    controls.sampler.input(fitting.schedule_menu, [controls.sampler, controls.schedule], controls.schedule, **QUICK)
 
 
 def _as_it_was(controls: Controls, sent: list[Any]) -> list[Any]:
     """What ``AS_IT_WAS`` is told: start picture, mask, and what each unit follows."""
     return [*sent, *(unit.source for unit in controls.drawing.units)]
-
-
-def _fitting(model: str) -> Any:
-    """Sampler, schedule, steps and CFG scale as a model wants them, where that is known."""
-    fitting = FITTING.get(model)
-    if fitting is None:
-        return [gr.skip()] * 4
-    return fitting.sampler, _schedules(fitting.sampler, fitting.schedule), fitting.steps, fitting.cfg_scale
-
-
-def _schedules(sampler: str, schedule: str) -> Any:
-    offered = schedules_of(sampler)
-    return gr.Dropdown(choices=offered, value=schedule if schedule in offered else AUTOMATIC)
 
 
 def _draw(made: Bindings, controls: Controls, drawn: DrawingActions) -> None:
@@ -202,15 +189,14 @@ def bind_gallery(
     gallery.zip(browsing.zip, outputs=download, **PRIVATE).then(None, js=CLICK_DOWNLOAD)
 
 
-def bind_models(shelf: Shelf, controls: Controls, models: Any) -> None:
+def bind_models(made: Bindings, shelf: Shelf, controls: Controls, models: Any) -> None:
     """Tie the choice of a model to the controls."""
 
-    def use(event: gr.EventData) -> tuple[Any, ...]:
+    def use(event: gr.EventData) -> list[Any]:
         name = shelf.chosen(event)
-        return gr.Dropdown(choices=shelf.names, value=name), *_fitting(name), *[shelf.side(name)] * 2
+        return [gr.Dropdown(choices=shelf.names, value=name), *made.fitted(name)]
 
-    settings = [controls.sampler, controls.schedule, controls.steps, controls.cfg_scale]
-    models.use(use, outputs=[controls.model, *settings, controls.width, controls.height], **QUICK)
+    models.use(use, outputs=[controls.model, *(getattr(controls, name) for name in fitting.DECIDED)], **QUICK)
 
 
 def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingActions) -> None:

@@ -146,7 +146,7 @@ class Engine:
         """
         placement = dataclasses.replace(self._placement, precision=precision or self._placement.precision)
         if (name, placement.precision) not in self._models:
-            loaded = self._loaded(lambda: load(self._library.folder(name), name, placement), name)
+            loaded = self._loaded(lambda: load(self._library.source(name), name, placement), name)
             self._models[name, placement.precision] = loaded
         return self._models[name, placement.precision]
 
@@ -436,4 +436,4 @@ def _resume(request: GenerationRequest, parent: Run | None, model: LoadedModel) 
         return None
     if parent.fingerprint != model.fingerprint:
         raise NothingToBranch(f"This run was painted with other weights of {request.model} than are there now.")
-    return resume(request, parent.steps, parent.midway, model.trained_as)
+    return resume(request, parent.steps, parent.midway, model.family)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.errors import RequestRefused
-from studio.presets import SAMPLERS, schedules_of
+from studio.presets import SAMPLERS, Fitting, samplers_of, schedules_of
 from studio.request import (
     CONTROL_MODES,
     MASKED_CONTENT,
@@ -70,6 +70,7 @@ def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
     _check_texts(request, limits)
     _check_number("steps", request.steps, 1, limits.steps, "Steps")
     _check_number("cfg_scale", request.cfg_scale, 0, limits.cfg_scale, "CFG scale")
+    _check_number("distilled_cfg_scale", request.distilled_cfg_scale, 0, limits.cfg_scale, "Distilled CFG scale")
     _check_number("batch_size", request.batch_size, 1, limits.batch_size, "Batch size")
     for field in ("width", "height"):
         _check_number(field, getattr(request, field), limits.smallest_side, limits.side, field.capitalize())
@@ -94,7 +95,7 @@ def _check_types(request: GenerationRequest) -> None:
     for field in ("steps", "width", "height", "batch_size", "seed", "variation_seed"):
         if type(getattr(request, field)) is not int:
             raise RequestRefused(field, f"{_named(field)} must be a whole number.")
-    for field in ("cfg_scale", "strength", "variation_strength"):
+    for field in ("cfg_scale", "distilled_cfg_scale", "strength", "variation_strength"):
         if type(getattr(request, field)) not in (int, float):
             raise RequestRefused(field, f"{_named(field)} must be a number.")
     for field in ("prompt", "negative_prompt", "model", "sampler", "schedule", "image", "resize_mode"):
@@ -213,5 +214,22 @@ def _check_branch(request: GenerationRequest, limits: Limits) -> None:
     check(branch.request, dataclasses.replace(limits, branches=limits.branches - 1))
 
 
+def check_fits(request: GenerationRequest, fitting: Fitting) -> None:
+    """Accept a request for a model of that fitting.
+
+    Raises:
+        RequestRefused: if the model cannot paint that size, or not by that sampler.
+    """
+    for field in ("width", "height"):
+        if getattr(request, field) % fitting.multiple:
+            raise RequestRefused(field, f"{_named(field)} must be a multiple of {fitting.multiple} for this model.")
+    offered = samplers_of(fitting)
+    if request.sampler not in offered:
+        raise RequestRefused(
+            "sampler", f"{request.sampler} does not go with this model: choose one of {', '.join(offered)}."
+        )
+
+
 def _named(field: str) -> str:
-    return {"cfg_scale": "CFG scale"}.get(field, field.replace("_", " ").capitalize())
+    known = {"cfg_scale": "CFG scale", "distilled_cfg_scale": "Distilled CFG scale"}
+    return known.get(field, field.replace("_", " ").capitalize())

@@ -23,6 +23,14 @@ SCHEDULES = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlowSampler:
+    """The diffusers scheduler that is this solver for a model trained by flow matching."""
+
+    scheduler: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sampler:
     """One sampler label and the diffusers scheduler that is exactly this solver."""
 
@@ -37,6 +45,8 @@ class Sampler:
     few_step: bool = False
     """Made for models distilled to a few steps."""
     most_steps: int = 1_000
+    flow: FlowSampler | None = None
+    """None where diffusers has none for flow models."""
 
 
 def _read(name: str) -> Any:
@@ -54,11 +64,28 @@ class Fitting:
     few_steps: str = ""
     """The name of its edition that paints in a few steps."""
     side: int = 0
-    """Pixels on each side of the pictures it was made for, where that is known."""
+    """The side, in pixels, of the pictures it was trained on; 0 where its configuration tells it."""
+    multiple: int = 8
+    """What the sides of its pictures are multiples of."""
+    flow: bool = False
+    """Trained by flow matching: ``FLOW_SAMPLERS`` are for it."""
+    distilled: bool = False
+    """Whether it is told the guidance it was distilled with."""
 
 
-FITTING: dict[str, Fitting] = {name: Fitting(**values) for name, values in _read("fitting.json").items()}
-SAMPLERS: dict[str, Sampler] = {label: Sampler(**values) for label, values in _read("samplers.json").items()}
+def _fittings(read: dict[str, dict[str, Any]]) -> dict[str, Fitting]:
+    """What an entry does not say is as in the one that it is ``like``."""
+    return {name: Fitting(**(read.get(said.pop("like", ""), {}) | said)) for name, said in read.items()}
+
+
+FITTING: dict[str, Fitting] = _fittings(_read("fitting.json"))
+"""By the name of a model, or of the family of models."""
+SAMPLERS: dict[str, Sampler] = {
+    label: Sampler(**(values | {"flow": FlowSampler(**values["flow"]) if "flow" in values else None}))
+    for label, values in _read("samplers.json").items()
+}
+FLOW_SAMPLERS = tuple(label for label, sampler in SAMPLERS.items() if sampler.flow)
+"""Those for models trained by flow matching."""
 _ALIASES = {alias.lower(): label for label, sampler in SAMPLERS.items() for alias in (label, *sampler.aliases)}
 
 
@@ -80,6 +107,11 @@ PREPROCESSORS: dict[str, Preprocessor] = {
     label: Preprocessor(**(values | {"files": tuple(values.get("files", ()))}))
     for label, values in _read("preprocessors.json").items()
 }
+
+
+def samplers_of(fitting: Fitting | None) -> list[str]:
+    """The samplers that go with a model of that fitting."""
+    return list(FLOW_SAMPLERS if fitting is not None and fitting.flow else SAMPLERS)
 
 
 def schedules_of(sampler: str) -> list[str]:

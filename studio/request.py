@@ -86,6 +86,8 @@ class GenerationRequest:
     schedule: str = "Automatic"
     steps: int = 24
     cfg_scale: float = 2.5
+    distilled_cfg_scale: float = 3.5
+    """The guidance that a model distilled from a guided one is told, such as FLUX.1 dev."""
     width: int = 128
     height: int = 128
     batch_size: int = 1

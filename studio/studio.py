@@ -279,6 +279,9 @@ class Studio:
 
     def _check_models(self, request: GenerationRequest) -> None:
         self.library.folder(request.model)
+        fitting = self.library.fitting(request.model)
+        if fitting is not None:
+            limits.check_fits(request, fitting)
         for unit in request.control:
             self.library.control_folder(unit.model)
 

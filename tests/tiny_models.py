@@ -17,7 +17,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from studio.models.library import EMBEDDED_FOLDER
 
 XL: dict[str, Any] = {
-    "cross_attention_dim": 64,
+    "cross_attention_dim": 32 + 48,
     "use_linear_projection": True,
     "transformer_layers_per_block": (1, 2),
     "addition_embed_type": "text_time",
@@ -45,24 +45,26 @@ def unet(**more: Any) -> UNet2DConditionModel:
     )
 
 
-def _tokenizer() -> CLIPTokenizer:
-    return CLIPTokenizer.from_pretrained(EMBEDDED_FOLDER / "tokenizer")
+def tokenizer(**more: Any) -> CLIPTokenizer:
+    """The embedded model's: a few hundred words."""
+    return CLIPTokenizer.from_pretrained(EMBEDDED_FOLDER / "tokenizer", **more)
 
 
-def _text_encoder(kind: Any = CLIPTextModel) -> Any:
-    tokenizer = _tokenizer()
+def text_encoder(kind: Any = CLIPTextModel, width: int = 32, layers: int = 2) -> Any:
+    """An untrained CLIP of that width for it."""
+    words = tokenizer()
     return kind(
         CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=32,
+            vocab_size=len(words),
+            hidden_size=width,
             intermediate_size=37,
             projection_dim=32,
-            num_hidden_layers=2,
+            num_hidden_layers=layers,
             num_attention_heads=4,
-            max_position_embeddings=tokenizer.model_max_length,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
+            max_position_embeddings=words.model_max_length,
+            bos_token_id=words.bos_token_id,
+            eos_token_id=words.eos_token_id,
+            pad_token_id=words.pad_token_id,
         )
     )
 
@@ -90,15 +92,15 @@ def _scheduler(prediction: str) -> DDIMScheduler:
     )
 
 
-def stable_diffusion(folder: Path, prediction: str = "epsilon", channels: int = 4) -> None:
+def stable_diffusion(folder: Path, prediction: str = "epsilon", channels: int = 4, **more: Any) -> None:
     """A Stable Diffusion 1.x pipeline of 0.1 M parameters: 4 latent channels, 8x autoencoder. With
-    9 channels it is one made for inpainting."""
+    9 channels it is one made for inpainting. ``more`` is told the UNet."""
     torch.manual_seed(0)
     pipeline = StableDiffusionPipeline(
         vae=_vae(),
-        text_encoder=_text_encoder(),
-        tokenizer=_tokenizer(),
-        unet=unet(in_channels=channels),
+        text_encoder=text_encoder(width=more.get("cross_attention_dim", 32)),
+        tokenizer=tokenizer(),
+        unet=unet(in_channels=channels, **more),
         scheduler=_scheduler(prediction),
         safety_checker=None,
         feature_extractor=None,
@@ -107,20 +109,30 @@ def stable_diffusion(folder: Path, prediction: str = "epsilon", channels: int = 
     pipeline.save_pretrained(folder, safe_serialization=True)
 
 
-def stable_diffusion_xl(folder: Path, channels: int = 4) -> None:
-    """A Stable Diffusion XL pipeline of that size: two text encoders, size and pooled words in the time embedding."""
+def stable_diffusion_xl(folder: Path, channels: int = 4, layers: int = 2) -> None:
+    """A Stable Diffusion XL pipeline of that size: two text encoders, the second of so many
+    ``layers``, size and pooled words in the time embedding."""
     torch.manual_seed(0)
     pipeline = StableDiffusionXLPipeline(
         vae=_vae(),
-        text_encoder=_text_encoder(),
-        text_encoder_2=_text_encoder(CLIPTextModelWithProjection),
-        tokenizer=_tokenizer(),
-        tokenizer_2=_tokenizer(),
+        text_encoder=text_encoder(),
+        text_encoder_2=text_encoder(CLIPTextModelWithProjection, width=48, layers=layers),
+        tokenizer=tokenizer(),
+        tokenizer_2=tokenizer(pad_token="!"),
         unet=unet(in_channels=channels, **XL),
         scheduler=_scheduler("epsilon"),
         add_watermarker=False,
     )
     pipeline.save_pretrained(folder, safe_serialization=True)
+
+
+DEEP: dict[str, Any] = {
+    "block_out_channels": (16, 16, 32, 32),
+    "layers_per_block": 2,
+    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+    "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+}
+"""A UNet of as many levels as the real one has, by which its single file is known."""
 
 
 def control_net(folder: Path, seed: int, **more: Any) -> None:

@@ -7,6 +7,8 @@ import torch
 from diffusers import SchedulerMixin
 from torch import Tensor
 
+FLOW_TOLERANCE = 1e-6
+
 
 @dataclass(frozen=True)
 class NoiseLevel:
@@ -17,8 +19,19 @@ class NoiseLevel:
 
     @property
     def ratio(self) -> float:
-        """Noise over signal: the sigma shown to people, the same for every scaling."""
+        """Noise over signal, the same for every scaling."""
         return self.sigma / self.alpha if self.alpha else float("inf")
+
+    @property
+    def flow(self) -> bool:
+        """Whether it is one of flow matching, where alpha is 1 - sigma."""
+        return self.alpha + self.sigma < 1 + FLOW_TOLERANCE
+
+    @property
+    def shown(self) -> float:
+        """The sigma shown to people: noise over signal, as k-diffusion has it, and for flow models
+        sigma itself, from 1 to 0."""
+        return self.sigma if self.flow else self.ratio
 
 
 def noise_level(scheduler: SchedulerMixin, timestep: Any) -> NoiseLevel:

@@ -44,15 +44,15 @@ def noised(model: LoadedModel, picture: Image.Image, timestep: int) -> Noised:
     """An RGB picture after ``timestep`` steps (0 for clean) of the noising a model was trained
     with: sqrt(alpha_bar) * x0 + sqrt(1 - alpha_bar) * noise (Ho et al. 2020, equation 4,
     https://arxiv.org/abs/2006.11239), once as pixels and once as latents."""
-    alpha_bar = 1.0 if timestep <= 0 else float(model.alphas_cumprod[min(timestep, len(model.alphas_cumprod) - 1)])
-    alpha, sigma = math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar)
+    level = model.family.level(timestep)
+    alpha, sigma = level.alpha, level.sigma
     pixels = model.preprocess(picture)
     clean = model.encode(pixels).cpu()
     source = torch.Generator().manual_seed(SEED)
     noisy_pixels, noisy = (alpha * each + sigma * torch.randn(each.shape, generator=source) for each in (pixels, clean))
     return Noised(
         timestep=timestep,
-        sigma=sigma / alpha,
+        sigma=level.shown,
         log_snr=math.inf if not sigma else 2 * math.log(alpha / sigma),
         pixels=jpeg(noisy_pixels.clamp(-1, 1)),
         latents=jpeg(_channels(noisy)),

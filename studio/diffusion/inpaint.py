@@ -25,7 +25,7 @@ class LatentBlend:
     def __init__(self, mask: Tensor, gradual: bool, scheduler: SchedulerMixin, skipped: int) -> None:
         self._mask, self._gradual = mask, gradual
         self._scheduler, self._skipped = scheduler, skipped
-        self._noised: Callable[..., Tensor] = scheduler.add_noise
+        self._noised = forward_process(scheduler)
         self._clean: Tensor | None = None
         self._noise: Tensor | None = None
 
@@ -35,7 +35,7 @@ class LatentBlend:
 
     def latents(self, latents: Tensor, done: int) -> Tensor:
         """What the step that was the ``done``-th made, blended; as it is if nothing began."""
-        if self._clean is None:
+        if self._clean is None or self._noise is None:
             return latents
         timesteps = self._scheduler.timesteps[self._skipped :]
         held = self._clean
@@ -58,6 +58,16 @@ class LatentBlend:
             total = len(self._scheduler.timesteps) - self._skipped
             mask = (mask > (total - done) / total).to(free.dtype)
         return (1 - mask) * held + mask * free
+
+
+def forward_process(scheduler: SchedulerMixin) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """A scheduler's noising of clean samples, given the noise and the timesteps; flow matching's
+    schedulers have another name for it, and take noise and timesteps the other way round."""
+    if not hasattr(scheduler, "scale_noise"):
+        add_noise: Callable[[Tensor, Tensor, Tensor], Tensor] = scheduler.add_noise
+        return add_noise
+    scale_noise: Callable[[Tensor, Tensor, Tensor], Tensor] = scheduler.scale_noise
+    return lambda clean, noise, timesteps: scale_noise(clean, timesteps, noise)
 
 
 def latent_mask(mask: Image.Image, scale: int, gradual: bool) -> Tensor:

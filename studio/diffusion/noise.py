@@ -15,7 +15,7 @@ def generators(seeds: tuple[int, ...]) -> list[torch.Generator]:
     return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
 
 
-def starting_noise(shape: tuple[int, int, int], sources: list[torch.Generator]) -> Tensor:
+def starting_noise(shape: tuple[int, ...], sources: list[torch.Generator]) -> Tensor:
     """Unit normal noise (N, C, h, w) in fp32, each picture from its own generator."""
     return torch.stack([torch.randn(shape, generator=source) for source in sources])
 
@@ -25,7 +25,7 @@ def varied(noise: Tensor, request: GenerationRequest) -> Tensor:
     the arc between the two (slerp, Shoemake 1985), where it stays as strong as noise is."""
     if not request.variation_strength:
         return noise
-    shape = (noise.shape[1], noise.shape[2], noise.shape[3])
+    shape = tuple(noise.shape[1:])
     other = starting_noise(shape, generators(request.variation_seeds)).to(noise)
     one, two = (functional.normalize(each.flatten(1), dim=1) for each in (noise, other))
     angle = (one * two).sum(1).clamp(-1, 1).acos().view(-1, 1, 1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +17,12 @@ from studio.diffusion import control, noise, prompts, samplers
 from studio.diffusion.denoised import denoised
 from studio.diffusion.inpaint import LatentBlend, latent_mask, masked_content
 from studio.diffusion.midway import START
-from studio.diffusion.replay import Replay, Resume, pass_over
+from studio.diffusion.replay import Replay, Resume
 from studio.diffusion.seams import InRun, ModelCall, StepTaken, watch_noising, watch_steps
 from studio.diffusion.snapshot import Snapshot
 from studio.errors import NotANumber
-from studio.models.loader import LoadedModel, Task
+from studio.models.families.base import Task
+from studio.models.loader import LoadedModel
 from studio.presets import SAMPLERS
 from studio.request import GenerationRequest
 
@@ -71,14 +73,15 @@ class Painting:
     ) -> None:
         self.request, self.model = request, model
         self.given = given
-        self.scheduler = samplers.build(request, model.trained_as, resume.midway if resume else START)
+        self.scheduler = samplers.build(request, model.family.trained_as, resume.midway if resume else START)
         self.waiting: ModelCall | None = None
         self.latents: Tensor | None = None
         self._see, self._resume = see, resume
         self._replay = Replay(resume, request.sampler, self._go_on) if resume else None
         self._sources = noise.generators(request.seeds)
         self._noise: tuple[Tensor, ...] = ()
-        self._answered: Any = None
+        self._answered: list[Any] = []
+        """What the denoiser has answered in this step."""
         self._spoken = 0
         """How many ControlNets have answered in this step."""
         self._blend = self._blending()
@@ -104,7 +107,8 @@ class Painting:
         """Hand the waiting call its output."""
         assert self.waiting is not None
         if self.waiting.module is self.model.denoiser:
-            self._answered, self._spoken = output, 0
+            self._answered.append(output)
+            self._spoken = 0
         else:
             unit = self.request.control[self._spoken]
             self._spoken += 1
@@ -125,7 +129,7 @@ class Painting:
     def _switch(self, switch: Callable[[], Any]) -> None:
         said = switch()
         while isinstance(said, ModelCall) and self._replay is not None and self._replay.left:
-            said = self._greenlet.switch(pass_over(said.module, said.arguments))
+            said = self._greenlet.switch(self.model.family.passed_over(said.module, said.arguments))
         self.waiting = said if isinstance(said, ModelCall) else None
 
     @torch.no_grad()
@@ -134,21 +138,22 @@ class Painting:
         task = self._task
         pipeline = self.model.pipeline_for(self.scheduler, task, given.controls)
         watch_noising(self.scheduler, self._noised)
-        watch_steps(self.scheduler, self._seen, self._replay, self._blend)
-        self.latents = pipeline(
-            **prompts.conditioning(pipeline, request),
+        watch_steps(self.scheduler, self._seen, self._replay, self._blend, self._sources)
+        sample = pipeline(
+            **prompts.conditioning(pipeline, request, self.model.family),
             **self._beginning(),
             **control.arguments(request.control, given.maps, "image" if task == "text" else "control_image"),
             num_inference_steps=request.steps,
-            guidance_scale=request.cfg_scale,
+            **self.model.family.guidance(request),
             generator=self._sources,
             output_type="latent",
             return_dict=False,
         )[0]
+        self.latents = self._unpacked(sample)
 
     @property
     def _task(self) -> Task:
-        if self.model.sees_masks:
+        if self.model.family.sees_masks:
             return "mask"
         return "text" if self.given.start is None else "picture"
 
@@ -156,14 +161,15 @@ class Painting:
         """What of a pipeline's arguments says what to start from: noise, or a picture."""
         request, start = self.request, self.given.start
         size: dict[str, Any] = {"width": request.width, "height": request.height}
-        if self.model.sees_masks:
+        if self.model.family.sees_masks:
             return size | self._masked(start or Start(Image.new("RGB", (request.width, request.height), GREY)))
         if start is not None:
-            return {"image": [start.picture] * request.batch_size, "strength": self._strength}
+            told = size if self.model.family.sized else {}
+            return told | {"image": [start.picture] * request.batch_size, "strength": self._strength}
         drawn = self._starting_noise()
         if self._resume is None:
             self._go_on()
-        return size | {"latents": drawn}
+        return size | {"latents": self.model.family.packed(drawn)}
 
     def _masked(self, start: Start) -> dict[str, Any]:
         """For a model that sees picture and mask beside the latents. At full strength it starts
@@ -171,35 +177,36 @@ class Painting:
         count, strength = self.request.batch_size, self._strength if self.request.image else 1.0
         mask = start.mask or Image.new("L", start.picture.size, 255)
         told = {"image": [start.picture] * count, "mask_image": [mask] * count, "strength": strength}
-        return told | ({"latents": self._starting_noise()} if strength == 1 else {})
+        return told | ({"latents": self.model.family.packed(self._starting_noise())} if strength == 1 else {})
 
     @property
     def _strength(self) -> float:
         # Where a solver has taken over, every step is in its own schedule, and so is every one passed over.
-        return self.request.strength if self._from_start else 1.0
+        return self.model.family.strength(self.request) if self._from_start else 1.0
 
     def _starting_noise(self) -> Tensor:
-        shape = self.model.latent_shape(self.request.width, self.request.height)
+        shape = self.model.family.latent_shape(self.request.width, self.request.height)
         return noise.varied(noise.starting_noise(shape, self._sources), self.request).to(self.model.device)
 
     def _blending(self) -> LatentBlend | None:
         """Holds what is outside the mask, for a model that does not see masks itself."""
         start, inpaint = self.given.start, self.request.inpaint
-        if start is None or start.mask is None or inpaint is None or self.model.sees_masks:
+        if start is None or start.mask is None or inpaint is None or self.model.family.sees_masks:
             return None
-        mask = latent_mask(start.mask, self.model.scale, inpaint.soft)
+        family = self.model.family
+        mask = latent_mask(start.mask, family.scale, inpaint.soft).expand(-1, family.channels, -1, -1)
         skipped = self.request.skipped * SAMPLERS[self.request.sampler].evaluations if self._from_start else 0
-        return LatentBlend(mask, inpaint.soft, self.scheduler, skipped)
+        return LatentBlend(family.packed(mask), inpaint.soft, self.scheduler, skipped)
 
     def _noised(self, clean: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
         """The forward process of the picture it starts from: what is noised, with what."""
-        drawn = noise.varied(drawn, self.request)
+        drawn, packed = noise.varied(drawn, self.request), self.model.family.packed
         if self._blend is not None:
-            self._blend.begin(clean, drawn)
+            self._blend.begin(packed(clean), packed(drawn))
         start, inpaint = self.given.start, self.request.inpaint
         if start is None or start.mask is None or inpaint is None:
             return clean, drawn
-        mask = latent_mask(start.mask, self.model.scale, inpaint.soft)
+        mask = latent_mask(start.mask, self.model.family.scale, inpaint.soft)
         return masked_content(inpaint.content, clean, drawn, mask), drawn
 
     def _go_on(self) -> None:
@@ -216,13 +223,24 @@ class Painting:
         guidance = self._guidance(step)
         if guidance is not None and self._blend is not None:
             guidance = self._blend.inside(guidance, step.done)
-        self._see(StepSeen(step, guidance, after))
+        noisy, clean = self._unpacked(step.noisy), self._unpacked(step.denoised)
+        seen = dataclasses.replace(step, noisy=noisy, denoised=clean)
+        self._see(StepSeen(seen, None if guidance is None else self._unpacked(guidance), after))
+        self._answered.clear()
+
+    def _unpacked(self, sample: Tensor) -> Tensor:
+        return self.model.family.unpacked(sample, self.request.width, self.request.height)
 
     def _guidance(self, step: StepTaken) -> Tensor | None:
         """How far the prompt moves x0: its prediction with the prompt less that without. None
         without classifier-free guidance (Ho and Salimans 2022, https://arxiv.org/abs/2207.12598)."""
-        output = self._answered[0] if isinstance(self._answered, tuple) else None
-        if not isinstance(output, Tensor) or len(output) != 2 * len(step.noisy):
+        answers = [self.model.family.answer(output) for output in self._answered]
+        if len(answers) == 2 and len(answers[0]) == len(step.noisy):
+            pair = answers[1], answers[0]  # transformers are asked with the prompt first, then without
+        elif len(answers) == 1 and len(answers[0]) == 2 * len(step.noisy):
+            before, after = answers[0].chunk(2)
+            pair = before, after
+        else:
             return None
-        without, with_prompt = (denoised(self.scheduler, half, step.noisy, step.level) for half in output.chunk(2))
+        without, with_prompt = (denoised(self.scheduler, half, step.noisy, step.level) for half in pair)
         return with_prompt - without

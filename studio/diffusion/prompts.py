@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline
 
 from studio import prompt_schedule
+from studio.errors import RequestRefused
+from studio.models.families.base import Family
 from studio.presets import SAMPLERS
 from studio.request import GenerationRequest
 
 Conditioning = dict[str, Any]
 
 
-def conditioning(pipeline: DiffusionPipeline, request: GenerationRequest) -> Conditioning:
+def conditioning(pipeline: DiffusionPipeline, request: GenerationRequest, family: Family) -> Conditioning:
     """The arguments of a pipeline's call that carry the prompts, for every picture of the batch.
 
     Where they are scheduled, every text that comes into force is encoded beforehand, and the
     pipeline's own callback at the end of a step puts the next step's in place.
+
+    Raises:
+        RequestRefused: if they are scheduled for a family that reads its prompt once.
     """
     count = request.batch_size
     positive = prompt_schedule.words(request.prompt, request.steps)
     negative = prompt_schedule.words(request.negative_prompt, request.steps)
     if len({*zip(positive, negative, strict=True)}) == 1:
-        return {"prompt": [positive[0]] * count, "negative_prompt": [negative[0]] * count}
+        return family.prompts(dataclasses.replace(request, prompt=positive[0], negative_prompt=negative[0]))
+    if not family.words_in_loop:
+        raise RequestRefused("prompt", "This model reads its prompt once: leave out [from:to:when] and [a|b].")
     guided = request.cfg_scale > 1
     encoded = {
         pair: _encoded(pipeline, pair[0], pair[1], count, guided) for pair in {*zip(positive, negative, strict=True)}
     }
     evaluations = SAMPLERS[request.sampler].evaluations
     first = encoded[positive[0], negative[0]]
-    names = ["prompt_embeds", "add_text_embeds"][: len(first) // 2]
+    names = list(family.words_in_loop[: len(first) // 2])
 
     def next_words(_: Any, index: int, __: Any, given: Conditioning) -> Conditioning:
         step = min((index + 1) // evaluations, request.steps - 1)

@@ -8,9 +8,8 @@ pipeline does by the number of the step (mask blending, control ranges) stays ri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from diffusers import SchedulerMixin
@@ -21,6 +20,7 @@ from studio.diffusion.denoised import NoiseLevel, noise_level
 from studio.diffusion.midway import START, Midway
 from studio.diffusion.snapshot import Snapshot, remember
 from studio.errors import NothingToBranch
+from studio.models.families.base import Family
 from studio.presets import SAMPLERS
 from studio.request import GenerationRequest
 from studio.timeline.record import RecordedStep
@@ -42,9 +42,7 @@ class Resume:
     memory still fits. If not, the solver starts from these latents without history."""
 
 
-def resume(
-    request: GenerationRequest, steps: Sequence[RecordedStep], midway: Midway, trained_as: Mapping[str, Any]
-) -> Resume:
+def resume(request: GenerationRequest, steps: Sequence[RecordedStep], midway: Midway, family: Family) -> Resume:
     """Where the branch that ``request`` asks for goes on: after its ``at`` recorded ``steps`` of
     a run whose solver took over ``midway``.
 
@@ -56,8 +54,8 @@ def resume(
     if not 0 < at <= len(steps):
         raise NothingToBranch(f"There is no step {at} to go on from: this run has {len(steps)}.")
     snapshot = steps[at - 1].after
-    scheduler = samplers.build(before, trained_as, midway)
-    scheduler.set_timesteps(before.steps)
+    scheduler = samplers.build(before, family.trained_as, midway)
+    family.set_timesteps(scheduler, before)
     # A picture to start from stands in for the first steps, unless a solver took over since then.
     skipped = before.skipped if midway == START else 0
     calls = skipped * SAMPLERS[before.sampler].evaluations + midway.calls(before.sampler, at)
@@ -108,12 +106,3 @@ def rescaled(latents: Tensor, before: NoiseLevel, after: NoiseLevel) -> Tensor:
     """Latents alpha * x0 + sigma * noise in the scale of another scheduler at the same ratio of
     the two: sigma space has alpha = 1, variance-preserving space alpha^2 + sigma^2 = 1."""
     return latents * (after.alpha / before.alpha)
-
-
-def pass_over(module: Any, arguments: dict[str, Any]) -> tuple[Any, ...]:
-    """What a denoiser, or a ControlNet beside it, answers while steps are passed over: zeros of
-    the right shape, or nothing that a denoiser which is passed over too would look at."""
-    sample: Tensor = next(iter(arguments.values()))
-    if not hasattr(module.config, "out_channels"):
-        return [], sample.new_zeros(1)
-    return (sample.new_zeros((sample.shape[0], int(module.config.out_channels), *sample.shape[2:])),)

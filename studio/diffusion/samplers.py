@@ -11,7 +11,7 @@ import torch
 from diffusers import SchedulerMixin
 from torch import Tensor
 
-from studio.diffusion import sigmas
+from studio.diffusion import flow_samplers, sigmas
 from studio.diffusion.midway import START, Midway
 from studio.diffusion.sigmas import Schedule, Sigmas
 from studio.presets import AUTOMATIC, SAMPLERS
@@ -36,7 +36,13 @@ def schedule_of(request: GenerationRequest) -> str:
 
 def build(request: GenerationRequest, trained_as: Mapping[str, Any], midway: Midway = START) -> SchedulerMixin:
     """A fresh scheduler for one run of ``request`` on a model whose own scheduler has the
-    configuration ``trained_as``. Where it takes over ``midway``, its first timesteps only keep the count right."""
+    configuration ``trained_as``. Where it takes over ``midway``, its first timesteps only keep the count right.
+
+    Raises:
+        RequestRefused: for a sampler that does not go with the model.
+    """
+    if flow_samplers.is_flow(trained_as):
+        return flow_samplers.build(request, trained_as, midway)
     sampler = SAMPLERS[request.sampler]
     base: Any = ThirdOrderSDE if _third_order_sde(sampler.options) else getattr(diffusers, sampler.scheduler)
     options = {key: trained_as[key] for key in TRAINING_KEYS if key in trained_as} | sampler.options

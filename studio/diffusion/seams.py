@@ -7,25 +7,27 @@ Every pipeline does two things at each step: it calls its denoiser and it calls
   that the engine can join the calls of several runs into one forward;
 - the **step seam** shows each step's x_t, sigma and predicted clean image x0 to the run.
 
-A pipeline that starts from a picture also calls ``scheduler.add_noise``, once: the forward
-process. The run may change there what is noised, and with what.
+A pipeline that starts from a picture also calls ``scheduler.add_noise``, once (``scale_noise``
+where the model is trained by flow matching): the forward process. The run may change there what
+is noised, and with what.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from diffusers import SchedulerMixin
 from diffusers.schedulers.scheduling_utils import SchedulerOutput
 from greenlet import getcurrent, greenlet
 from torch import Tensor, nn
 
 from studio.diffusion.denoised import NoiseLevel, denoised, noise_level
-from studio.diffusion.inpaint import LatentBlend
+from studio.diffusion.inpaint import LatentBlend, forward_process
 from studio.diffusion.replay import Replay
 from studio.diffusion.snapshot import State, StateReader
 
@@ -91,14 +93,19 @@ class ModelSeam:
 def watch_noising(scheduler: SchedulerMixin, change: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
     """Have a pipeline's noising of the picture it starts from noise what ``change`` makes of the
     picture's latents and the noise (both (N, C, h, w))."""
-    add_noise = scheduler.add_noise
+    add_noise = forward_process(scheduler)
 
     @functools.wraps(add_noise)
     def noised(original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        result: Tensor = add_noise(*change(original_samples, noise), timesteps)
-        return result
+        return add_noise(*change(original_samples, noise), timesteps)
 
-    scheduler.add_noise = noised
+    def scaled(sample: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
+        return noised(sample, noise, timestep)
+
+    if hasattr(scheduler, "scale_noise"):
+        scheduler.scale_noise = scaled
+    else:
+        scheduler.add_noise = noised
 
 
 def watch_steps(
@@ -106,14 +113,17 @@ def watch_steps(
     see: Callable[[StepTaken], None],
     replay: Replay | None = None,
     blend: LatentBlend | None = None,
+    sources: Sequence[torch.Generator] = (),
 ) -> None:
     """The step seam: call ``see`` after every step of this scheduler, which belongs to one run,
-    but for those that ``replay`` passes over. With ``blend`` what is outside a mask is held.
+    but for those that ``replay`` passes over. With ``blend`` what is outside a mask is held. A
+    scheduler that draws noise, and that its pipeline gives no generator, draws it from ``sources``.
 
     The wrapped ``step`` keeps its signature, since pipelines look at it before they pass a
     generator or eta.
     """
     step = scheduler.step
+    draws = bool(sources) and "generator" in inspect.signature(step).parameters
     memory: StateReader | None = None
     done = 0
 
@@ -125,6 +135,8 @@ def watch_steps(
             memory = StateReader(scheduler)
         if replay is not None and replay.left:
             return _answer(replay.step(scheduler, sample), kwargs)
+        if draws and kwargs.get("generator") is None:
+            kwargs["generator"] = list(sources)
         level = noise_level(scheduler, timestep)
         clean = denoised(scheduler, model_output, sample, level)
         result = step(model_output, timestep, sample, *args, **kwargs)

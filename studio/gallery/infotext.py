@@ -22,12 +22,15 @@ LIMITS = Limits()
 NUMBERS: tuple[tuple[str, str, Callable[[str], Any], tuple[float, float]], ...] = (
     ("Steps", "steps", int, (1, LIMITS.steps)),
     ("CFG scale", "cfg_scale", float, (0, LIMITS.cfg_scale)),
+    ("Distilled CFG Scale", "distilled_cfg_scale", float, (0, LIMITS.cfg_scale)),
     ("Seed", "seed", int, (0, MAX_SEED)),
     ("Denoising strength", "strength", float, (0.01, 1)),
     ("Variation seed", "variation_seed", int, (0, MAX_SEED)),
     ("Variation seed strength", "variation_strength", float, (0, 1)),
 )
 """Keys, the request's fields, what their values are, and from where to where."""
+UNSAID = GenerationRequest()
+"""What a key that is not there stands for."""
 LONGEST_NAME = 200
 FEWEST_PAIRS = 3
 """A last line with fewer pairs than this is part of the prompt."""
@@ -47,6 +50,8 @@ def of_request(request: GenerationRequest, index: int, model_hash: str) -> str:
         "RNG": "CPU",
         "Version": "Stepwise",
     }
+    if request.distilled_cfg_scale != UNSAID.distilled_cfg_scale:
+        pairs |= {"Distilled CFG Scale": request.distilled_cfg_scale}
     if request.variation_strength:
         pairs |= {"Variation seed": request.variation_seeds[index]}
         pairs |= {"Variation seed strength": request.variation_strength}

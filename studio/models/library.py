@@ -3,15 +3,17 @@
 import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from studio.errors import ModelUnavailable
 from studio.models import beside
 from studio.models.beside import read_json
-from studio.models.family import Kind
+from studio.models.family import Kind, Nature
 from studio.models.hashes import Hashes
 from studio.models.layouts import model_folders
 from studio.models.scan import Found, candidates, describe, hub_cache
+from studio.presets import FITTING, Fitting
 
 EMBEDDED = "stepwise-embedded"
 EMBEDDED_QUICK = "stepwise-embedded-4-steps"
@@ -20,6 +22,15 @@ EMBEDDED_FOLDER = Path(__file__).parent.parent.parent / "assets" / "embedded"
 RESCAN_SECONDS = 20.0
 BUSY_SECONDS = 0.1
 """How long the hashing stands aside before it asks again."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model is, what its file says it is, and the folder that lends it what it lacks."""
+
+    path: Path
+    nature: Nature = Nature(Kind.CHECKPOINT)
+    lender: Path | None = None
 
 
 class Library:
@@ -84,10 +95,22 @@ class Library:
     def native_side(self, name: str) -> int:
         """The side, in pixels, of the pictures a model was trained on; read from its
         configuration, without loading it."""
+        fitting = self.fitting(name)
+        if fitting is not None and fitting.side:
+            return fitting.side
         folder = self.folder(name if name != EMBEDDED_QUICK else EMBEDDED)
+        if folder.is_file():
+            return 512
         sample = read_json(folder / "unet" / "config.json").get("sample_size", 64)
         levels = read_json(folder / "vae" / "config.json").get("block_out_channels", ()) or (1, 1, 1, 1)
         return int(sample) * 2 ** (len(levels) - 1)
+
+    def fitting(self, name: str) -> Fitting | None:
+        """The settings made for a model, or for its family; None where nobody knows."""
+        if name in FITTING:
+            return FITTING[name]
+        path = self._folders().get(name)
+        return next((FITTING.get(found.nature.family) for found in self.found if found.path == path), None)
 
     def folder(self, name: str) -> Path:
         """Where a model is.
@@ -99,6 +122,16 @@ class Library:
         if name not in folders:
             raise ModelUnavailable(f"There is no model of that name. There are: {', '.join(folders)}.")
         return folders[name]
+
+    def source(self, name: str) -> Source:
+        """What a model is loaded from.
+
+        Raises:
+            ModelUnavailable: if there is none of that name.
+        """
+        path = self.folder(name)
+        found = next((found for found in self.found if found.path == path), None)
+        return Source(path) if found is None else Source(path, found.nature, self._lender(found))
 
     def rescan(self) -> None:
         """Look at what is new or has changed, and forget what is gone. Results appear as they come."""
@@ -171,8 +204,12 @@ class Library:
     def _folders(self) -> dict[str, Path]:
         """Folders by name, the embedded ones first."""
         embedded = {EMBEDDED: EMBEDDED_FOLDER, EMBEDDED_QUICK: EMBEDDED_FOLDER / "few-steps"}
-        paintable = _by_name((found for found in self.found if found.paintable), taken=embedded)
-        return embedded | {name: found.path for name, found in paintable.items()}
+        loadable = (found for found in self.found if found.paintable and (not found.borrows or self._lender(found)))
+        return embedded | {name: found.path for name, found in _by_name(loadable, taken=embedded).items()}
+
+    def _lender(self, borrower: Found) -> Path | None:
+        alike = (found for found in self.found if found.paintable and found.path.is_dir())
+        return next((found.path for found in alike if found.nature.family == borrower.nature.family), None)
 
 
 def _by_name(models: Iterable[Found], taken: Collection[str] = ()) -> dict[str, Found]:

@@ -4,46 +4,43 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import diffusers
 import torch
 import transformers
 from diffusers import (
-    AutoPipelineForImage2Image,
-    AutoPipelineForInpainting,
-    AutoPipelineForText2Image,
     ControlNetModel,
     DiffusionPipeline,
     SchedulerMixin,
 )
 from diffusers.image_processor import VaeImageProcessor
+from diffusers.loaders.single_file_utils import SingleFileComponentError
 from PIL import Image
 from torch import Tensor, nn
 
 from studio.diffusion.linear_preview import LinearPreview, fit
 from studio.diffusion.seams import ModelCall, ModelSeam
 from studio.errors import ModelUnavailable
+from studio.models import single_file
 from studio.models.device import Placement
+from studio.models.families.base import Family, Task, in_float
+from studio.models.families.known import family_of
+from studio.models.library import Source
 
 diffusers.utils.logging.set_verbosity_error()
 diffusers.utils.logging.disable_progress_bar()
 transformers.utils.logging.disable_progress_bar()
 transformers.utils.logging.set_verbosity_error()
 
+T = TypeVar("T")
+UNREADABLE = (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, SingleFileComponentError)
+"""What libraries raise over files that are not what they should be."""
 _LOADING = threading.Lock()
 """Libraries make models without memory for their weights by patching PyTorch for the whole
 process, so two of them must not be made at once, in two studios say."""
-
-Task = Literal["text", "picture", "mask"]
-"""What a pipeline paints from: noise, a picture, or picture and mask that the model sees."""
-PIPELINES: dict[Task, Any] = {
-    "text": AutoPipelineForText2Image,
-    "picture": AutoPipelineForImage2Image,
-    "mask": AutoPipelineForInpainting,
-}
 
 
 class LoadedModel:
@@ -52,15 +49,9 @@ class LoadedModel:
     ``close`` takes the seam out again. Not thread-safe: only the engine's thread uses it.
     """
 
-    def __init__(self, name: str, fingerprint: str, pipeline: DiffusionPipeline, placement: Placement) -> None:
-        self.name, self.fingerprint, self.placement = name, fingerprint, placement
-        self._pipeline = pipeline
-        self.denoiser: nn.Module = pipeline.unet
-        self.vae: nn.Module = pipeline.vae
-        self.tokenizer: Any = pipeline.tokenizer
-        self.alphas_cumprod: Tensor = pipeline.scheduler.alphas_cumprod
-        """Share of signal, squared, at each timestep the model was trained on."""
-        self.trained_as: dict[str, Any] = dict(pipeline.scheduler.config)
+    def __init__(self, name: str, fingerprint: str, family: Family, placement: Placement) -> None:
+        self.name, self.fingerprint, self.family, self.placement = name, fingerprint, family, placement
+        self.denoiser = family.denoiser
         self.linear_preview: LinearPreview = fit(self.decode, self.encode)
         self._seam = ModelSeam(self.denoiser)
 
@@ -70,22 +61,9 @@ class LoadedModel:
         return self.placement.device
 
     @property
-    def scale(self) -> int:
-        """How many pixels a latent covers on each side."""
-        return int(2 ** (len(self.vae.config.block_out_channels) - 1))  # type: ignore[union-attr, arg-type]
-
-    def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
-        """Channels, height and width of the latents of one picture of that many pixels."""
-        return (self._latent_channels, height // self.scale, width // self.scale)
-
-    @property
-    def _latent_channels(self) -> int:
-        return int(self.vae.config.latent_channels)  # type: ignore[union-attr, arg-type]
-
-    @property
-    def sees_masks(self) -> bool:
-        """Whether it is made for inpainting: its denoiser gets mask and picture beside the latents."""
-        return int(self.denoiser.config.in_channels) == 2 * self._latent_channels + 1  # type: ignore[union-attr, arg-type]
+    def tokenizer(self) -> Any:
+        """Of its first text encoder."""
+        return self.family.pipeline.tokenizer
 
     def pipeline_for(
         self, scheduler: SchedulerMixin, task: Task = "text", controls: Sequence[nn.Module] = ()
@@ -98,29 +76,26 @@ class LoadedModel:
         """
         options = {"controlnet": controls[0] if len(controls) == 1 else list(controls)} if controls else {}
         try:
-            pipeline: DiffusionPipeline = PIPELINES[task].from_pipe(self._pipeline, scheduler=scheduler, **options)
+            pipeline = self.family.on_pipeline(scheduler, task, options)
         except ValueError as error:
             raise ModelUnavailable(f"{self.name} cannot paint from this: {error}") from error
+        pipeline.encode_prompt = in_float(pipeline.encode_prompt)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) from -1 to 1 of latents (N, C, h, w) as the sampler has them."""
-        pictures: Tensor = self.vae.decode(latents.to(self.device) / self.vae.config.scaling_factor).sample  # type: ignore[union-attr, operator]
-        return pictures.float().clamp(-1, 1)
+        """Pictures (N, 3, H, W) from -1 to 1 of latents (N, C, h, w)."""
+        return self.family.decode(latents.to(self.device))
 
     @torch.no_grad()
     def encode(self, pictures: Tensor) -> Tensor:
         """Latents (N, C, h, w) of pictures (N, 3, H, W) from -1 to 1."""
-        encoded = self.vae.encode(pictures.to(self.device))  # type: ignore[operator]
-        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mean
-        scaled: Tensor = latents.float() * self.vae.config.scaling_factor  # type: ignore[union-attr]
-        return scaled
+        return self.family.encode(pictures.to(self.device))
 
     def preprocess(self, picture: Image.Image) -> Tensor:
-        """An RGB picture, its sides cut to multiples of 8, as (1, 3, H, W) from -1 to 1."""
-        pixels: Tensor = VaeImageProcessor(vae_scale_factor=self.scale).preprocess(picture)
+        """An RGB picture, its sides cut to what a latent covers, as (1, 3, H, W) from -1 to 1."""
+        pixels: Tensor = VaeImageProcessor(vae_scale_factor=self.family.scale).preprocess(picture)
         return pixels
 
     def encode_picture(self, picture: Image.Image) -> Tensor:
@@ -173,24 +148,31 @@ class LoadedControl:
         self._seam.remove()
 
 
-def load(folder: Path, name: str, placement: Placement) -> LoadedModel:
-    """Load the diffusers folder of a Stable Diffusion pipeline, or of a LoRA in the folder of its model.
+def load(source: Source, name: str, placement: Placement) -> LoadedModel:
+    """Load a pipeline: a diffusers folder, a LoRA in the folder of its model, or a single file.
 
     Raises:
         ModelUnavailable: if its files are not what they should be.
     """
-    base = folder if (folder / "model_index.json").exists() else folder.parent
-    pipeline = _read(DiffusionPipeline, base, name, safety_checker=None)
-    if not hasattr(pipeline, "unet"):
-        raise ModelUnavailable(f"{name!r} is a {type(pipeline).__name__}, which cannot be painted with yet.")
-    if folder != base:
-        pipeline.load_lora_weights(folder)
+    path = source.path
+    base = path if path.is_file() or (path / "model_index.json").exists() else path.parent
+    if path.is_file():
+        pipeline = _told(name, lambda: single_file.read(path, source.nature, source.lender))
+    else:
+        pipeline = _read(DiffusionPipeline, base, name, safety_checker=None)
+    family = family_of(pipeline, name)
+    if path != base:
+        pipeline.load_lora_weights(path)
         pipeline.fuse_lora()
         pipeline.unload_lora_weights()
     pipeline.to(placement.device)
-    _place(pipeline.unet, placement)
-    weights = [base / "unet", folder] if folder != base else [base / "unet"]
-    return LoadedModel(name, fingerprint(*weights), pipeline, placement)
+    _place(family.denoiser, placement)
+    weights = [path] if path != base or path.is_file() else []
+    return LoadedModel(name, fingerprint(*_denoiser_folders(base), *weights), family, placement)
+
+
+def _denoiser_folders(folder: Path) -> list[Path]:
+    return [folder / part for part in ("unet", "transformer") if (folder / part).is_dir()]
 
 
 def load_control(folder: Path, name: str, placement: Placement) -> LoadedControl:
@@ -205,12 +187,23 @@ def load_control(folder: Path, name: str, placement: Placement) -> LoadedControl
 
 
 def _read(kind: Any, folder: Path, name: str, **options: Any) -> Any:
+    options |= {"dtype": torch.float32, "local_files_only": True, "use_safetensors": True}
+    return _told(name, lambda: kind.from_pretrained(folder, **options))
+
+
+def _told(name: str, read: Callable[[], T]) -> T:
     try:
         with _LOADING:
-            return kind.from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, **options
-            )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+            return read()
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        AttributeError,
+        SingleFileComponentError,
+    ) as error:
         raise ModelUnavailable(f"The model {name!r} could not be read: {error}") from error
 
 
@@ -222,9 +215,17 @@ def _place(module: Any, placement: Placement) -> None:
 
 
 def fingerprint(*folders: Path) -> str:
-    """The first ten digits of the SHA-256 of the weights in folders, as the web UI's model hash."""
+    """The first ten digits of the SHA-256 of the weights in folders; of a single file its own, as the
+    web UI's model hash."""
+    if len(folders) == 1 and folders[0].is_file():
+        return _sha256(folders[0]).hex()[:10]
+    files = [[one] if one.is_file() else sorted(one.glob("*.safetensors")) for one in folders]
     digest = hashlib.sha256()
-    for path in (path for folder in folders for path in sorted(folder.glob("*.safetensors"))):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for path in (path for several in files for path in several):
+        digest.update(_sha256(path))
     return digest.hexdigest()[:10]
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

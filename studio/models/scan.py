@@ -10,6 +10,7 @@ from studio.models.beside import as_object, beside, read_json, said
 from studio.models.family import Kind, Nature, nature_of, nature_of_gguf
 from studio.models.gguf import read_gguf
 from studio.models.header import Header, read_header
+from studio.presets import FITTING
 
 _PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 _SINGLE = (".safetensors", ".gguf", *_PICKLES)
@@ -32,6 +33,9 @@ _BY_PIPELINE = {
     "LTX": "LTX",
 }
 """The class of a diffusers pipeline begins with the word; longer words first."""
+WHOLE_FILES = {"SD 1.x": "sd-1", "SD 2.x": "sd-2", "SDXL": "sdxl"}
+"""Families whose single files hold all of a pipeline, and the folder of presets/configs that tells how to put it
+together."""
 _BY_TEXT_WIDTH = {768: "SD 1.x", 1024: "SD 2.x"}
 
 
@@ -59,9 +63,15 @@ class Found:
 
     @property
     def paintable(self) -> bool:
-        """Whether the engine can load it: a diffusers folder of SD 1.x, 2.x or XL."""
-        nature = self.nature
-        return self.path.is_dir() and nature.kind == Kind.CHECKPOINT and nature.family in ("SD 1.x", "SD 2.x", "SDXL")
+        """Whether the engine can load it: a checkpoint of a family with settings of its own, but for GGUF. A file
+        with a transformer alone needs a folder of its family beside it: ``borrows``."""
+        readable = not self.problem and self.path.suffix.lower() != ".gguf"
+        return readable and self.nature.kind == Kind.CHECKPOINT and self.nature.family in FITTING
+
+    @property
+    def borrows(self) -> bool:
+        """Whether it is a file that lacks text encoders and autoencoder."""
+        return self.path.is_file() and self.nature.family not in WHOLE_FILES
 
 
 def candidates(folder: Path) -> Iterator[Path]:

@@ -17,6 +17,7 @@ LABELS = {
     "schedule": "Schedule type",
     "steps": "Steps",
     "cfg_scale": "CFG scale",
+    "distilled_cfg_scale": "Distilled CFG scale",
     "width": "Width",
     "height": "Height",
     "batch_size": "Batch size",

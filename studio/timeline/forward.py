@@ -18,15 +18,15 @@ class ForwardStep:
 
     sigma: float
     noisy: Tensor
-    """x0 + sigma * noise (N, C, h, w), in fp32."""
+    """alpha * x0 + sigma * noise (N, C, h, w), in fp32, scaled to a picture's variance."""
     denoised: Tensor
     """x0: the picture itself."""
     decode: Callable[[Tensor], Tensor] = field(repr=False)
 
     @cached_property
     def preview(self) -> bytes:
-        """JPEG of ``noisy``, scaled to a picture's variance; decoded when first asked for."""
-        return jpeg(self.decode(self.noisy / (1 + self.sigma**2) ** 0.5))
+        """JPEG of ``noisy``; decoded when first asked for."""
+        return jpeg(self.decode(self.noisy))
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,16 @@ class Forward:
         first = self.first()
         level = first.level
         clean = self.encode().cpu().expand_as(first.noisy)
-        noise = (first.noisy / level.alpha - clean) / level.ratio
+        noise = (first.noisy - level.alpha * clean) / level.sigma
         return [
-            ForwardStep(sigma, clean + sigma * noise, clean, first.decode)
-            for sigma in rising(level.ratio, max(self.skipped, 2))
+            ForwardStep(sigma, _noised(clean, noise, sigma, level.flow), clean, first.decode)
+            for sigma in rising(level.shown, max(self.skipped, 2))
         ]
+
+
+def _noised(clean: Tensor, noise: Tensor, sigma: float, flow: bool) -> Tensor:
+    alpha = 1 - sigma if flow else 1.0
+    return (alpha * clean + sigma * noise) / (alpha**2 + sigma**2) ** 0.5
 
 
 def rising(last: float, count: int) -> list[float]:

@@ -38,8 +38,8 @@ class RecordedStep:
 
     @property
     def sigma(self) -> float:
-        """Noise over signal of ``noisy``, the noise level shown to people."""
-        return self.level.ratio
+        """The noise level of ``noisy`` that is shown to people."""
+        return self.level.shown
 
     @property
     def latents(self) -> Tensor:

@@ -79,9 +79,10 @@ def test_a_batch_holds_the_pictures_of_its_seeds(studio: Studio, sampler: str) -
 
 def test_a_model_is_given_back_as_it_was(models: Path) -> None:
     from studio.models import device
+    from studio.models.library import Source
     from studio.models.loader import load
 
-    model = load(models / "tiny-v", "tiny-v", device.choose("cpu", "fp32"))
+    model = load(Source(models / "tiny-v"), "tiny-v", device.choose("cpu", "fp32"))
     assert "forward" in vars(model.denoiser)
     model.close()
     assert "forward" not in vars(model.denoiser)

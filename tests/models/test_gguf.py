@@ -55,6 +55,7 @@ def test_the_library_tells_its_family_and_licence(tmp_path: Path) -> None:
     gguf(tmp_path / "a.gguf", SAID, {"unknown.weight": (4, 4)})
     found = describe(tmp_path / "a.gguf")
     assert (found.nature.kind, found.nature.family, found.licence) == (Kind.CHECKPOINT, "SDXL", "openrail++")
+    assert not found.paintable
 
 
 def test_tensors_tell_more_than_the_architecture(tmp_path: Path) -> None:

@@ -47,8 +47,9 @@ def test_only_what_can_be_painted_is_offered(tmp_path: Path) -> None:
     pipeline(tmp_path / "plain", cross_attention_dim=768, in_channels=4)
     pipeline(tmp_path / "refiner", "StableDiffusionXLImg2ImgPipeline", cross_attention_dim=1280)
     pipeline(tmp_path / "flux", "FluxPipeline")
+    pipeline(tmp_path / "mochi", "MochiPipeline")
     library = Library([tmp_path])
-    assert library.names == [EMBEDDED, EMBEDDED_QUICK, "fill", "plain", "xl"]
+    assert library.names == [EMBEDDED, EMBEDDED_QUICK, "fill", "flux", "plain", "xl"]
     assert by_name(library)["xl"].nature.family == "SDXL"
     assert by_name(library)["fill"].nature.inpainting
 

@@ -10,7 +10,7 @@ import torch
 from studio import GenerationRequest, Settings, Studio
 from studio.errors import ModelUnavailable
 from studio.models import device
-from studio.models.library import EMBEDDED, EMBEDDED_CONTROL, EMBEDDED_FOLDER, EMBEDDED_QUICK, Library
+from studio.models.library import EMBEDDED, EMBEDDED_CONTROL, EMBEDDED_FOLDER, EMBEDDED_QUICK, Library, Source
 from studio.models.loader import load
 
 
@@ -45,7 +45,7 @@ def test_models_are_known_by_name_and_paths_stay_inside(models: Path) -> None:
 def test_a_broken_model_is_told(tmp_path: Path) -> None:
     (tmp_path / "model_index.json").write_text("{}")
     with pytest.raises(ModelUnavailable, match="could not be read"):
-        load(tmp_path, "broken", device.choose("cpu", "fp32"))
+        load(Source(tmp_path), "broken", device.choose("cpu", "fp32"))
 
 
 def test_half_precision_paints_nearly_the_same_in_fp32_latents(studio: Studio, tmp_path: Path) -> None:

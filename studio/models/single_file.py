@@ -1,0 +1,101 @@
+"""Checkpoints in one file: a whole Stable Diffusion, or the transformer of a later family alone.
+
+Such a file does not say how its layers are put together. For Stable Diffusion 1.x, 2.x and XL that
+ships in presets/configs, so nothing is fetched. A transformer alone borrows text encoders and
+autoencoder, and its configuration, from a diffusers folder of its family.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from diffusers import (
+    DDIMScheduler,
+    DiffusionPipeline,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from transformers import CLIPTokenizer
+
+from studio.models.family import Nature
+from studio.models.scan import WHOLE_FILES
+from studio.presets import PRESETS
+
+CONFIGS = PRESETS / "configs"
+TOKENIZER = CONFIGS / "clip-tokenizer"
+V_ANSWER = -1.0
+
+
+def read(path: Path, nature: Nature, lender: Path | None) -> DiffusionPipeline:
+    """The pipeline of a file, in fp32 on the CPU; ``lender`` is the folder that a transformer borrows from.
+
+    Raises:
+        ValueError: if the file holds something else, or not all of it; what else diffusers raises may come as well.
+    """
+    try:
+        return _read(path, nature, lender)
+    except NotImplementedError as error:  # what PyTorch says of weights that were never filled in
+        raise ValueError("weights are missing in it: it was not downloaded whole, or is of another layout") from error
+
+
+def _read(path: Path, nature: Nature, lender: Path | None) -> DiffusionPipeline:
+    if nature.family in WHOLE_FILES:
+        return _stable_diffusion(path, nature, CONFIGS / WHOLE_FILES[nature.family])
+    if lender is None:
+        raise ValueError(
+            f"it holds the transformer alone, and there is no folder of {nature.family} to lend it the rest"
+        )
+    return _borrowing(path, lender)
+
+
+def _stable_diffusion(path: Path, nature: Nature, config: Path) -> DiffusionPipeline:
+    options: dict[str, Any] = {"config": str(config), "local_files_only": True, "torch_dtype": torch.float32}
+    parts: dict[str, Any] = {"tokenizer": CLIPTokenizer.from_pretrained(TOKENIZER)}
+    if nature.inpainting:
+        unet = UNet2DConditionModel.from_single_file(str(path), subfolder="unet", in_channels=9, **options)
+        parts["unet"] = unet
+    kind: Any = StableDiffusionPipeline
+    if nature.family == "SDXL":
+        kind = StableDiffusionXLPipeline
+        parts |= {"tokenizer_2": CLIPTokenizer.from_pretrained(TOKENIZER, pad_token="!"), "add_watermarker": False}
+    else:
+        parts |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+        if nature.family == "SD 2.x":
+            parts["tokenizer"] = CLIPTokenizer.from_pretrained(TOKENIZER, pad_token="!")
+    pipeline: DiffusionPipeline = kind.from_single_file(str(path), **parts, **options)
+    predicts_v = nature.prediction == "v" or (
+        not nature.prediction and nature.family == "SD 2.x" and answers_with_v(pipeline.unet)
+    )
+    if predicts_v:
+        pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, prediction_type="v_prediction")
+    return pipeline
+
+
+def _borrowing(path: Path, lender: Path) -> DiffusionPipeline:
+    _, kind = json.loads((lender / "model_index.json").read_text(encoding="utf-8"))["transformer"]
+    transformer = getattr(diffusers, kind).from_single_file(
+        str(path), config=str(lender), subfolder="transformer", local_files_only=True, torch_dtype=torch.float32
+    )
+    pipeline: DiffusionPipeline = DiffusionPipeline.from_pretrained(
+        lender, transformer=transformer, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
+    )
+    return pipeline
+
+
+@torch.no_grad()
+def answers_with_v(unet: Any) -> bool:
+    """Whether the UNet of a Stable Diffusion 2.x predicts v rather than the noise.
+
+    Its files do not tell. At the noisiest timestep a sample is nearly all noise, so that one trained
+    on epsilon gives it back, and one trained on v, alpha * noise - sigma * x0, does not: the sample
+    that the web UI asks with (``sd_models_config.py``).
+    """
+    sample = torch.full((1, 4, 8, 8), 0.5)
+    context = torch.full((1, 2, int(unet.config.cross_attention_dim)), 0.5)
+    answer = unet(sample, 999, context, return_dict=False)[0]
+    return float((answer - sample).mean()) < V_ANSWER

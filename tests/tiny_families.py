@@ -1,0 +1,109 @@
+"""Small models of the families with transformers, random weights, written to disk in the layout of the real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
+)
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel, T5TokenizerFast
+
+from tests.tiny_models import text_encoder, tokenizer
+
+WORDS = ["a", "cat", "dog", "boat", "on", "the", "sea", "at", "night", "street", "rain", "in", "forest"]
+
+
+def t5_tokenizer() -> T5TokenizerFast:
+    """One token a letter, and some words."""
+    pieces = ["<pad>", "</s>", "<unk>", "▁", *map(chr, range(97, 123)), *(f"▁{word}" for word in WORDS)]
+    return T5TokenizerFast(
+        vocab=[(piece, -float(index)) for index, piece in enumerate(pieces)], extra_ids=0, model_max_length=512
+    )
+
+
+def t5(width: int = 32) -> T5EncoderModel:
+    """An encoder of that width."""
+    return T5EncoderModel(
+        T5Config(
+            vocab_size=64, d_model=width, d_kv=8, d_ff=37, num_layers=2, num_heads=4, pad_token_id=0, eos_token_id=1
+        )
+    )
+
+
+def vae(channels: int = 16, **more: Any) -> AutoencoderKL:
+    """An autoencoder by 8 whose latents are shifted as well as scaled."""
+    return AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        norm_num_groups=4,
+        latent_channels=channels,
+        scaling_factor=1.5,
+        shift_factor=0.06,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+        **more,
+    )
+
+
+def sd3(folder: Path) -> None:
+    """Stable Diffusion 3: patches of two by two latents, three text encoders, a fixed shift."""
+    torch.manual_seed(0)
+    StableDiffusion3Pipeline(
+        transformer=SD3Transformer2DModel(
+            sample_size=16,
+            patch_size=2,
+            in_channels=16,
+            num_layers=2,
+            attention_head_dim=8,
+            num_attention_heads=4,
+            joint_attention_dim=64,
+            caption_projection_dim=32,
+            pooled_projection_dim=64,
+            out_channels=16,
+            pos_embed_max_size=16,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=vae(),
+        text_encoder=text_encoder(CLIPTextModelWithProjection),
+        tokenizer=tokenizer(),
+        text_encoder_2=text_encoder(CLIPTextModelWithProjection),
+        tokenizer_2=tokenizer(),
+        text_encoder_3=t5(64),
+        tokenizer_3=t5_tokenizer(),
+    ).save_pretrained(folder)
+
+
+def flux(folder: Path, told: bool = True) -> None:
+    """FLUX.1: packed latents, CLIP and T5, a shift by the size; ``told`` its guidance as dev is, or not, as schnell."""
+    torch.manual_seed(0)
+    dynamic: dict[str, Any] = {"use_dynamic_shifting": True, "shift": 3.0} if told else {"shift": 1.0}
+    FluxPipeline(
+        transformer=FluxTransformer2DModel(
+            patch_size=1,
+            in_channels=64,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=32,
+            pooled_projection_dim=32,
+            axes_dims_rope=[4, 4, 8],
+            guidance_embeds=told,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(**dynamic),
+        vae=vae(),
+        text_encoder=text_encoder(CLIPTextModel),
+        tokenizer=tokenizer(),
+        text_encoder_2=t5(),
+        tokenizer_2=t5_tokenizer(),
+    ).save_pretrained(folder)
