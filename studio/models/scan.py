@@ -36,6 +36,8 @@ _BY_PIPELINE = {
 WHOLE_FILES = {"SD 1.x": "sd-1", "SD 2.x": "sd-2", "SDXL": "sdxl"}
 """Families whose single files hold all of a pipeline, and the folder of presets/configs that tells how to put it
 together."""
+_WEIGHTY = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3")
+"""The parts of a pipeline that have weights."""
 _BY_TEXT_WIDTH = {768: "SD 1.x", 1024: "SD 2.x"}
 
 
@@ -90,7 +92,7 @@ def candidates(folder: Path) -> Iterator[Path]:
 
 
 def hub_cache() -> dict[str, Path]:
-    """The newest revision's folder of each pipeline in the Hugging Face cache, by the repository's name."""
+    """The newest revision's folder of each whole pipeline in the Hugging Face cache, by the repository's name."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
@@ -100,7 +102,21 @@ def hub_cache() -> dict[str, Path]:
         return {}
     newest = {it.repo_id: max(it.revisions, key=lambda its: its.last_modified) for it in repos if it.revisions}
     folders = {name.split("/")[-1]: revision.snapshot_path for name, revision in newest.items()}
-    return {name: folder for name, folder in folders.items() if (folder / "model_index.json").is_file()}
+    return {name: folder for name, folder in folders.items() if _is_whole(folder)}
+
+
+def _is_whole(snapshot: Path) -> bool:
+    """Whether a pipeline's weights have all come: the cache shows a snapshot as soon as its first file is there."""
+    index = read_json(snapshot / "model_index.json")
+    parts = [snapshot / name for name, said in index.items() if name in _WEIGHTY and isinstance(said, list) and said[0]]
+    return bool(index) and all(_has_weights(part) for part in parts)
+
+
+def _has_weights(part: Path) -> bool:
+    maps = [read_json(file).get("weight_map") for file in part.glob("*.index.json")]
+    shards = {str(name) for each in maps if isinstance(each, dict) for name in each.values()}
+    files = [path for ending in (".safetensors", ".bin") for path in part.glob(f"*{ending}")]
+    return bool(files) and all(path.is_file() for path in [*files, *(part / shard for shard in shards)])
 
 
 def describe(path: Path, name: str = "") -> Found:

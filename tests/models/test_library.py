@@ -5,12 +5,13 @@ import json
 from pathlib import Path
 
 import numpy
+import pytest
 from safetensors.numpy import save_file
 
 from studio.models.family import Kind
 from studio.models.hashes import Hashes
 from studio.models.library import EMBEDDED, EMBEDDED_QUICK, Library
-from studio.models.scan import Found, printable
+from studio.models.scan import Found, hub_cache, printable
 
 
 def lora(path: Path, metadata: dict[str, str] | None = None) -> None:
@@ -120,6 +121,29 @@ def test_hashing_stands_aside_while_the_machine_is_busy(tmp_path: Path) -> None:
     library.hash_files(busy)
     assert asked == ["", "", ""]
     assert library.sha256(by_name(library)["fox"])
+
+
+def test_of_the_hubs_cache_only_whole_snapshots_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def snapshot(repo: str, **weights: list[str]) -> None:
+        folder = tmp_path / f"models--somebody--{repo}" / "snapshots" / ("a" * 40)
+        index = {"_class_name": "StableDiffusionPipeline", "safety_checker": [None, None]}
+        folder.mkdir(parents=True)
+        (folder / "model_index.json").write_text(json.dumps(index | {part: ["diffusers", "A"] for part in weights}))
+        for part, names in weights.items():
+            (folder / part).mkdir()
+            shards = {"weight_map": {"a.weight": "m-1.safetensors", "b.weight": "m-2.safetensors"}}
+            (folder / part / "m.safetensors.index.json").write_text(json.dumps(shards if len(names) > 1 else {}))
+            for name in names:
+                (folder / part / name).write_bytes(b"") if name != "gone" else None
+        refs = folder.parent.parent / "refs"
+        refs.mkdir()
+        (refs / "main").write_text("a" * 40)
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot("whole", unet=["m-1.safetensors", "m-2.safetensors"], vae=["v.safetensors"])
+    snapshot("half", unet=["m-1.safetensors", "gone"], vae=["v.safetensors"])
+    snapshot("bare", unet=["m-1.safetensors", "m-2.safetensors"], vae=[])
+    assert list(hub_cache()) == ["whole"]
 
 
 def test_names_hold_no_control_characters_and_no_ways_to_elsewhere() -> None:
