@@ -166,7 +166,7 @@ def test_a_gated_model_asks_for_a_token_and_comes_with_one(
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(downloads.folder / "none"))
     assert "HF_TOKEN" in ended(downloads, GATED).sentence
     monkeypatch.setenv("HF_TOKEN", "hf_of_another")
-    assert "accept its terms" in ended(downloads, GATED).sentence
+    assert "Your token may not fetch" in ended(downloads, GATED).sentence
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     assert ended(downloads, GATED).phase == Phase.DONE
 
@@ -185,8 +185,14 @@ def test_a_disk_that_fails_is_told(hub: Hub, downloads: Downloads) -> None:
     assert "could not be written" in ended(downloads, TINY).sentence
 
 
+def test_a_path_that_leads_elsewhere_is_not_followed(hub: Hub, downloads: Downloads) -> None:
+    hub.repos[CATALOGUE[PIPELINE].repo]["unet/../../../evil.fp16.safetensors"] = WEIGHTS
+    assert ended(downloads, PIPELINE).phase == Phase.DONE
+    assert not list(downloads.folder.parent.rglob("evil*"))
+
+
 def test_a_repository_that_is_gone_or_holds_no_weights_is_told(hub: Hub, downloads: Downloads) -> None:
-    hub.repos[CATALOGUE[TINY].repo] = {"config.json": b"{}", "../../evil.safetensors": WEIGHTS}
+    hub.repos[CATALOGUE[TINY].repo] = {"config.json": b"{}", "old.bin": WEIGHTS}
     assert "no safetensors" in ended(downloads, TINY).sentence
     del hub.repos[CATALOGUE[TINY].repo]
     assert "any more" in ended(downloads, TINY).sentence
