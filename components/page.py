@@ -19,6 +19,7 @@ from components import (
     gallery,
     how,
     inspector,
+    models,
     owning,
     recent,
     stage,
@@ -34,7 +35,7 @@ from components.looking import Looking
 from components.schema import Schema
 from components.theme import theme, variables
 from components.visitors import Visitors
-from components.wiring import Parts, bind, bind_gallery, bind_how
+from components.wiring import Parts, bind, bind_gallery, bind_how, bind_models
 from studio import Studio
 
 HEADER = """
@@ -67,8 +68,8 @@ DAY_S = 86_400
 def build(studio: Studio) -> gr.Blocks:
     """The page over a studio."""
     visitors = Visitors(studio.settings.public)
-    browsing = gallery.Gallery(studio, visitors)
-    functions = Looking(studio, visitors).functions() + browsing.functions()
+    browsing, shelf = gallery.Gallery(studio, visitors), models.Shelf(studio, visitors)
+    functions = [*Looking(studio, visitors).functions(), *browsing.functions(), *shelf.functions()]
     with gr.Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
         gr.HTML(HEADER, js_on_load=HEADER_SCRIPT, padding=False)
         if studio.settings.space_login:
@@ -96,14 +97,17 @@ def build(studio: Studio) -> gr.Blocks:
                 kept = gallery.build()
             with gr.Tab("How it works", elem_classes="sw-page"):
                 explained = how.build()
-            with gr.Tab("Model", elem_classes="sw-page"):
-                card.build()
+            with gr.Tab("Models", elem_classes="sw-page"):
+                shown_models = models.build()
+                with gr.Accordion("The embedded model's card", open=False, elem_id="embedded-card"):
+                    card.build()
         download = gr.DownloadButton("Download", elem_id="download", visible="hidden")
         parts = Parts(shown, strip, grown, footer.build(), download, drawn)
         made = Bindings(studio, visitors, Form(studio, widgets.names))
         bind(made, widgets, actions, panel, parts, page)
         bind_how(made, widgets, drawn, explained)
         bind_gallery(made, browsing, widgets, kept, download, drawn)
+        bind_models(made, shelf, widgets, shown_models)
     return page
 
 
@@ -127,7 +131,7 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
         enable_monitoring=False,
         theme=theme(),
         css=variables(),
-        css_paths=[stage.ASSETS / f"{name}.css" for name in ("page", "canvas", "gallery")],
+        css_paths=[stage.ASSETS / f"{name}.css" for name in ("page", "canvas", "gallery", "models")],
         js=THEME_SCRIPT,
         head=f"<style>{(stage.ASSETS / 'narrow.css').read_text(encoding='utf-8')}</style>",
         **options,

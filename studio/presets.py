@@ -73,7 +73,12 @@ class Fitting:
     """Whether it is told the guidance it was distilled with."""
 
 
-FITTING: dict[str, Fitting] = {name: Fitting(**values) for name, values in _read("fitting.json").items()}
+def _fittings(read: dict[str, dict[str, Any]]) -> dict[str, Fitting]:
+    """What an entry does not say is as in the one that it is ``like``."""
+    return {name: Fitting(**(read.get(said.pop("like", ""), {}) | said)) for name, said in read.items()}
+
+
+FITTING: dict[str, Fitting] = _fittings(_read("fitting.json"))
 """By the name of a model, or of the family of models."""
 SAMPLERS: dict[str, Sampler] = {
     label: Sampler(**(values | {"flow": FlowSampler(**values["flow"]) if "flow" in values else None}))

@@ -25,9 +25,13 @@ from studio.gallery.inputs import Inputs
 from studio.gallery.pictures import LOCAL
 from studio.gallery.quota import Quota
 from studio.gallery.reconcile import reconcile
+from studio.gallery.thumbnails import Thumbnails
 from studio.jobs import Jobs
 from studio.journal import Entry, Journal
+from studio.models.download import Downloads
+from studio.models.hashes import Hashes
 from studio.models.library import EMBEDDED, Library
+from studio.models.licences import Licences
 from studio.request import RESIZE_MODES, GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
@@ -62,11 +66,18 @@ class Studio:
 
     def __init__(self, settings: Settings = Settings()) -> None:
         self.settings = settings
-        self.library = Library(settings.models, hub=True)
+        outputs = settings.outputs
+        self.library = Library(
+            [*settings.models, outputs / "models"], hub=True, hashes=Hashes(outputs / ".model-hashes.sqlite")
+        )
+        self.downloads = Downloads(outputs / "models", Licences(outputs / ".licences.json"), self.library.rescan)
+        """Models that are on their way from the hub."""
         self.status = Status()
         self.engine: Engine | None = None
         self.inputs = Inputs(settings.outputs / "inputs")
         """Pictures to start from, by the names that requests carry."""
+        self.portraits = Thumbnails(outputs / "thumbnails" / "models", self.inputs.read)
+        """Small pictures of what models make."""
         quota = Quota.of(settings)
         self.collection = Collection(settings.outputs, self.inputs, quota, settings.provenance)
         """Finished pictures, and the history of them."""
@@ -300,6 +311,7 @@ class Studio:
         self._closing.set()
         self._jobs.close()
         self.library.close()
+        self.downloads.close()
         self._thread.join()
         self._tidying.join()
         self.collection.close()
@@ -332,7 +344,8 @@ class Studio:
             self.engine = Engine(
                 self._jobs, self.library, self.settings, self.status, self.runs, self.inputs, self.collection
             )
-            self.library.watch()  # not earlier: two threads that import PyTorch at once may trip over each other
+            # Not earlier: two threads that import PyTorch at once may trip over each other.
+            self.library.watch(lambda: bool(self.engine and self.engine.runs))
             self.engine.model(EMBEDDED)
             self.engine.serve()
         except Exception as error:

@@ -13,9 +13,9 @@ from typing import Any
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
 from studio.errors import StudioError, WeightsMissing
+from studio.models.hub import bar
 from studio.presets import PREPROCESSORS, Preprocessor
 
 Told = Callable[[int, int], None]
@@ -77,7 +77,7 @@ def download(name: str, tell: Told) -> None:
     total, before = missing_bytes(name), 0
     for file in _dry_run(preprocessor):
         if file.will_download:
-            _fetch(preprocessor.repo, file.filename, _bar(partial(_tell_on, tell, before, total)))
+            _fetch(preprocessor.repo, file.filename, bar(partial(_tell_on, tell, before, total)))
             before += file.file_size
 
 
@@ -94,30 +94,6 @@ def _fetch(repo: str, file: str, bar: Any, **options: Any) -> Any:
         return hf_hub_download(repo, file, tqdm_class=bar, **options)
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise StudioError(OFFLINE) from error
-
-
-def _bar(tell: Callable[[int], None]) -> Any:
-    """A progress bar class as the hub's library takes it, which tells instead of drawing."""
-
-    class Bar(tqdm):  # type: ignore[type-arg]
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            options.pop("name", None)
-            super().__init__(*arguments, **(options | {"disable": False, "file": _Silence()}))
-
-        def update(self, n: float | None = 1) -> bool | None:
-            drawn = super().update(n)
-            tell(int(self.n))
-            return drawn
-
-    return Bar
-
-
-class _Silence:
-    """A file that keeps nothing."""
-
-    def write(self, _: str) -> None: ...
-
-    def flush(self) -> None: ...
 
 
 @lru_cache(maxsize=2)

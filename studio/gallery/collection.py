@@ -17,7 +17,7 @@ from studio.gallery.history import History
 from studio.gallery.inputs import NOT_HERE, Inputs
 from studio.gallery.kept import Kept
 from studio.gallery.quota import Quota
-from studio.gallery.thumbnails import Thumbnails
+from studio.gallery.thumbnails import Thumbnails, own
 from studio.request import GenerationRequest
 
 log = logging.getLogger("stepwise")
@@ -42,7 +42,7 @@ class Collection:
     def __init__(self, outputs: Path, inputs: Inputs, quota: Quota = Quota(), marked: bool = True) -> None:
         self.outputs, self._inputs, self._quota, self._marked = outputs, inputs, quota, marked
         self.history = History(outputs)
-        self._thumbnails = Thumbnails(outputs / THUMBNAILS)
+        self._thumbnails = Thumbnails(outputs / THUMBNAILS, own)
         self._moving = threading.RLock()
 
     def close(self) -> None:

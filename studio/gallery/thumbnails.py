@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
@@ -16,8 +17,9 @@ QUALITY = 82
 class Thumbnails:
     """A folder of JPEGs, each named by its picture's id."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, read: Callable[[Path], Image.Image]) -> None:
+        """``read`` opens a picture as carefully as wherever it comes from demands."""
+        self._folder, self._read = folder, read
         self._lock = threading.Lock()
 
     def get(self, identity: int, picture: Path) -> bytes:
@@ -25,6 +27,7 @@ class Thumbnails:
 
         Raises:
             OSError: if there is none, and none can be made.
+            StudioError: if ``read`` says so.
         """
         kept = self._path(identity)
         with self._lock:
@@ -34,7 +37,7 @@ class Thumbnails:
 
     def _make(self, kept: Path, picture: Path) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        with Image.open(picture, formats=["PNG"]) as opened, whole(kept) as partial:
+        with self._read(picture) as opened, whole(kept) as partial:
             opened.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
             opened.convert("RGB").save(partial, "JPEG", quality=QUALITY)
 
@@ -44,3 +47,12 @@ class Thumbnails:
 
     def _path(self, identity: int) -> Path:
         return self._folder / f"{int(identity)}.jpg"
+
+
+def own(picture: Path) -> Image.Image:
+    """A picture that the studio wrote itself, not yet decoded.
+
+    Raises:
+        OSError: if it is none any more.
+    """
+    return Image.open(picture, formats=["PNG"])

@@ -64,6 +64,28 @@ _BY_TEXT_WIDTH = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL"}
 """Columns of the projection that reads the prompt in a U-Net's cross-attention."""
 _LORA = (".lora_down.weight", ".lora_up.weight", ".lora_A.weight", ".lora_B.weight", ".lora.down.weight")
 _LORA_DOWN = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight")
+_TEXT_ENCODER = {
+    "text_model.embeddings.token_embedding.weight",  # CLIP
+    "shared.weight",  # T5
+    "model.embed_tokens.weight",  # Qwen, Gemma, Llama
+    "token_embd.weight",  # any of these as GGUF
+}
+_GGUF_FAMILIES = {
+    "sd1": "SD 1.x",
+    "sd2": "SD 2.x",
+    "sdxl": "SDXL",
+    "sd3": "SD 3",
+    "flux": "FLUX.1",
+    "qwen_image": "Qwen-Image",
+    "lumina2": "Lumina 2",
+    "aura": "AuraFlow",
+    "hidream": "HiDream",
+    "cosmos": "Cosmos",
+    "hyvid": "HunyuanVideo",
+    "ltxv": "LTX-Video",
+    "wan": "Wan",
+}
+"""By ``general.architecture``, as the converters for pictures and video write it."""
 _CONTROLNET = ("control_model.time_embed.0.weight", "controlnet_cond_embedding.conv_in.weight")
 
 
@@ -78,9 +100,16 @@ def nature_of(header: Header) -> Nature:
         return Nature(Kind.CONTROLNET, _by_text_width(header, ("attn2.to_k.weight",)))
     if {"decoder.conv_in.weight", "decoder.conv_out.weight"} <= names:
         return Nature(Kind.VAE)
-    if names & {"text_model.embeddings.token_embedding.weight", "shared.weight"}:
+    if names & _TEXT_ENCODER:
         return Nature(Kind.TEXT_ENCODER)
     return _checkpoint(header)
+
+
+def nature_of_gguf(header: Header) -> Nature:
+    """The same for a GGUF file; where the tensors' names do not tell, by the architecture that its maker wrote."""
+    nature = nature_of(header)
+    family = _GGUF_FAMILIES.get(header.metadata.get("general.architecture", "").lower(), "")
+    return nature if nature.kind != Kind.UNKNOWN or not family else Nature(Kind.CHECKPOINT, family)
 
 
 def _checkpoint(header: Header) -> Nature:

@@ -1,13 +1,18 @@
 """The models there are: the embedded one, and those found where people already have theirs."""
 
+import contextlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from studio.errors import ModelUnavailable
+from studio.models import beside
+from studio.models.beside import read_json
 from studio.models.family import Kind, Nature
-from studio.models.scan import Found, candidates, describe, hub_cache, read_json
+from studio.models.hashes import Hashes
+from studio.models.layouts import model_folders
+from studio.models.scan import Found, candidates, describe, hub_cache
 from studio.presets import FITTING, Fitting
 
 EMBEDDED = "stepwise-embedded"
@@ -15,6 +20,8 @@ EMBEDDED_QUICK = "stepwise-embedded-4-steps"
 EMBEDDED_CONTROL = "stepwise-lines"
 EMBEDDED_FOLDER = Path(__file__).parent.parent.parent / "assets" / "embedded"
 RESCAN_SECONDS = 20.0
+BUSY_SECONDS = 0.1
+"""How long the hashing stands aside before it asks again."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +40,14 @@ class Library:
     ``watch`` does so again and again in its own thread. Any thread may ask meanwhile.
     """
 
-    def __init__(self, folders: Iterable[Path] = (), hub: bool = False) -> None:
-        """``hub`` adds the Hugging Face cache."""
-        self._roots, self._hub = tuple(folders), hub
-        self._found: dict[Path, tuple[tuple[int, int], Found]] = {}
+    def __init__(self, folders: Iterable[Path] = (), hub: bool = False, hashes: Hashes | None = None) -> None:
+        """``folders`` may be those of another program (see ``layouts``); ``hub`` adds the Hugging Face cache;
+        ``hashes`` remembers the files' SHA-256."""
+        self._roots, self._hub, self._hashes = tuple(folders), hub, hashes
+        self._found: dict[Path, tuple[tuple[int, ...], Found]] = {}
         self._stop, self._scanning = threading.Event(), threading.Lock()
-        for root in filter(Path.is_dir, self._roots):
-            for path in sorted(root.iterdir()):
+        for folder in self._folders_to_look_through():
+            for path in sorted(folder.iterdir()):
                 if any((path / name).is_file() for name in ("model_index.json", "config.json")):
                     self._take(path)
 
@@ -48,10 +56,25 @@ class Library:
         """Everything found until now beside the embedded model, readable or not."""
         return [found for _, found in list(self._found.values())]
 
+    def of_kind(self, kind: Kind) -> dict[str, Found]:
+        """Every readable model of a kind by the name it is asked for by, folders and single files alike, in the
+        order they were found. Of two of one name the later one is called by its folder, too; of two that agree
+        in that as well the first counts. The embedded model is not among them."""
+        return _by_name(found for found in self.found if found.nature.kind == kind and not found.problem)
+
     @property
     def names(self) -> list[str]:
         """The name of every model that can be painted, the embedded one first."""
         return list(self._folders())
+
+    def painted_as(self) -> dict[Path, str]:
+        """The names of ``names``, by where each model is."""
+        return {path: name for name, path in self._folders().items()}
+
+    @property
+    def scanning(self) -> bool:
+        """Whether the folders are being looked through just now."""
+        return self._scanning.locked()
 
     @property
     def controls(self) -> list[str]:
@@ -122,9 +145,23 @@ class Library:
             for path in self._found.keys() - there:
                 del self._found[path]
 
-    def watch(self) -> None:
-        """Rescan in a thread of its own until ``close``."""
+    def watch(self, busy: Callable[[], bool] = lambda: False) -> None:
+        """Rescan in a thread of its own until ``close``; hash the files in another, which holds no scan up and
+        stands aside while the machine is ``busy``."""
         threading.Thread(target=self._watch, name="library", daemon=True).start()
+        threading.Thread(target=self._watch_hashes, args=[busy], name="hashes", daemon=True).start()
+
+    def sha256(self, found: Found) -> str:
+        """The SHA-256 of a single file as 64 digits; empty for a folder, and while it is not yet known."""
+        return self._hashes.known(found.path) if self._hashes else ""
+
+    def hash_files(self, busy: Callable[[], bool] = lambda: False) -> None:
+        """Compute the SHA-256 of every readable single file that has none yet, one after the other, but not
+        while the machine is ``busy``."""
+        for found in self.found if self._hashes else ():
+            if self._hashes and not found.problem and found.path.is_file():
+                with contextlib.suppress(OSError):  # it is gone, or the disk is full: looked at again next time
+                    self._hashes.compute(found.path, lambda: self._stopped(busy))
 
     def close(self) -> None:
         """End the watching."""
@@ -135,14 +172,28 @@ class Library:
             self.rescan()
             self._stop.wait(RESCAN_SECONDS)
 
+    def _watch_hashes(self, busy: Callable[[], bool]) -> None:
+        while not self._stop.is_set():
+            self.hash_files(busy)
+            self._stop.wait(RESCAN_SECONDS)
+
+    def _stopped(self, busy: Callable[[], bool]) -> bool:
+        """Whether to stop, said when nobody needs the machine."""
+        while busy() and not self._stop.wait(BUSY_SECONDS):
+            pass
+        return self._stop.is_set()
+
+    def _folders_to_look_through(self) -> list[Path]:
+        return [folder for root in self._roots if root.is_dir() for folder in model_folders(root) if folder.is_dir()]
+
     def _candidates(self) -> Iterator[tuple[Path, str]]:
-        for root in self._roots:
-            yield from ((path, "") for path in candidates(root))
+        for folder in self._folders_to_look_through():
+            yield from ((path, "") for path in candidates(folder))
         if self._hub:
             yield from ((path, name) for name, path in hub_cache().items())
 
     def _take(self, path: Path, name: str = "") -> None:
-        stamp = _stamp(path)
+        stamp = _stamp(path) + beside.stamp(path)
         if path not in self._found or self._found[path][0] != stamp:
             self._found[path] = (stamp, describe(path, name))
 
@@ -151,17 +202,23 @@ class Library:
         return {EMBEDDED_CONTROL: EMBEDDED_FOLDER / "controlnet"} | {found.name: found.path for found in folders}
 
     def _folders(self) -> dict[str, Path]:
-        """Folders by name. Of two of one name the later one is called by its parent, too."""
-        folders = {EMBEDDED: EMBEDDED_FOLDER, EMBEDDED_QUICK: EMBEDDED_FOLDER / "few-steps"}
-        for found in self.found:
-            if found.paintable and (not found.borrows or self._lender(found)):
-                name = found.name if found.name not in folders else f"{found.name} ({found.path.parent.name})"
-                folders.setdefault(name, found.path)
-        return folders
+        """Folders by name, the embedded ones first."""
+        embedded = {EMBEDDED: EMBEDDED_FOLDER, EMBEDDED_QUICK: EMBEDDED_FOLDER / "few-steps"}
+        loadable = (found for found in self.found if found.paintable and (not found.borrows or self._lender(found)))
+        return embedded | {name: found.path for name, found in _by_name(loadable, taken=embedded).items()}
 
     def _lender(self, borrower: Found) -> Path | None:
         alike = (found for found in self.found if found.paintable and found.path.is_dir())
         return next((found.path for found in alike if found.nature.family == borrower.nature.family), None)
+
+
+def _by_name(models: Iterable[Found], taken: Collection[str] = ()) -> dict[str, Found]:
+    """Models by name. Of two of one name the later one is called by its parent, too."""
+    named: dict[str, Found] = {}
+    for found in models:
+        known = found.name in named or found.name in taken
+        named.setdefault(f"{found.name} ({found.path.parent.name})" if known else found.name, found)
+    return named
 
 
 def _stamp(path: Path) -> tuple[int, int]:

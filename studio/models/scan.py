@@ -1,14 +1,14 @@
 """Looking through folders for models: which files there are, and what each one is."""
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from studio.errors import UnreadableModel
-from studio.models.family import Kind, Nature, nature_of
+from studio.models.beside import as_object, beside, read_json, said
+from studio.models.family import Kind, Nature, nature_of, nature_of_gguf
+from studio.models.gguf import read_gguf
 from studio.models.header import Header, read_header
 from studio.presets import FITTING
 
@@ -36,6 +36,8 @@ _BY_PIPELINE = {
 WHOLE_FILES = {"SD 1.x": "sd-1", "SD 2.x": "sd-2", "SDXL": "sdxl"}
 """Families whose single files hold all of a pipeline, and the folder of presets/configs that tells how to put it
 together."""
+_WEIGHTY = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3")
+"""The parts of a pipeline that have weights."""
 _BY_TEXT_WIDTH = {768: "SD 1.x", 1024: "SD 2.x"}
 
 
@@ -52,14 +54,21 @@ class Found:
     title: str = ""
     licence: str = ""
     trigger_words: str = ""
+    base_model: str = ""
+    """What the file says it was trained on, as its trainer wrote it."""
+    notes: str = ""
+    """What somebody wrote about it beside it."""
+    header_hash: str = ""
+    """The hash that the file's trainer wrote into it (kohya's, of the weights without the header)."""
     problem: str = ""
     """Why it cannot be read, as a sentence; empty where it can."""
 
     @property
     def paintable(self) -> bool:
-        """Whether the engine can load it: a checkpoint of a family with settings of its own. A file with a
-        transformer alone needs a folder of its family beside it: ``borrows``."""
-        return not self.problem and self.nature.kind == Kind.CHECKPOINT and self.nature.family in FITTING
+        """Whether the engine can load it: a checkpoint of a family with settings of its own, but for GGUF. A file
+        with a transformer alone needs a folder of its family beside it: ``borrows``."""
+        readable = not self.problem and self.path.suffix.lower() != ".gguf"
+        return readable and self.nature.kind == Kind.CHECKPOINT and self.nature.family in FITTING
 
     @property
     def borrows(self) -> bool:
@@ -70,20 +79,20 @@ class Found:
 def candidates(folder: Path) -> Iterator[Path]:
     """Every diffusers folder and single model file below a folder, in the order of names.
 
-    Nothing below a diffusers folder is listed by itself. Folders that may not be read are passed over;
-    links to folders are not followed, so that a circle of them ends.
+    Nothing below a diffusers folder is listed by itself. Hidden folders and those that may not be read are
+    passed over; links to folders are not followed, so that a circle of them ends.
     """
     for parent, below, files in os.walk(folder):
         if parent != str(folder) and {"model_index.json", "config.json"} & set(files):
             below.clear()
             yield Path(parent)
             continue
-        below.sort()
+        below[:] = sorted(name for name in below if not name.startswith("."))
         yield from (Path(parent, name) for name in sorted(files) if name.lower().endswith(_SINGLE))
 
 
 def hub_cache() -> dict[str, Path]:
-    """The newest revision's folder of each pipeline in the Hugging Face cache, by the repository's name."""
+    """The newest revision's folder of each whole pipeline in the Hugging Face cache, by the repository's name."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
@@ -93,14 +102,29 @@ def hub_cache() -> dict[str, Path]:
         return {}
     newest = {it.repo_id: max(it.revisions, key=lambda its: its.last_modified) for it in repos if it.revisions}
     folders = {name.split("/")[-1]: revision.snapshot_path for name, revision in newest.items()}
-    return {name: folder for name, folder in folders.items() if (folder / "model_index.json").is_file()}
+    return {name: folder for name, folder in folders.items() if _is_whole(folder)}
+
+
+def _is_whole(snapshot: Path) -> bool:
+    """Whether a pipeline's weights have all come: the cache shows a snapshot as soon as its first file is there."""
+    index = read_json(snapshot / "model_index.json")
+    parts = [snapshot / name for name, said in index.items() if name in _WEIGHTY and isinstance(said, list) and said[0]]
+    return bool(index) and all(_has_weights(part) for part in parts)
+
+
+def _has_weights(part: Path) -> bool:
+    maps = [read_json(file).get("weight_map") for file in part.glob("*.index.json")]
+    shards = {str(name) for each in maps if isinstance(each, dict) for name in each.values()}
+    files = [path for ending in (".safetensors", ".bin") for path in part.glob(f"*{ending}")]
+    return bool(files) and all(path.is_file() for path in [*files, *(part / shard for shard in shards)])
 
 
 def describe(path: Path, name: str = "") -> Found:
     """What a candidate is, under that name or its own. Never raises: what cannot be read says why in ``problem``."""
     try:
         if path.is_dir():
-            return Found(path, printable(name or path.name), _folder_nature(path), 0)
+            licence = beside(path).licence
+            return Found(path, printable(name or path.name), _folder_nature(path), 0, licence=licence)
         return _describe_file(path)
     except (UnreadableModel, OSError) as error:
         sentence = str(error) if isinstance(error, UnreadableModel) else "This file could not be opened."
@@ -114,20 +138,27 @@ def printable(name: str) -> str:
 
 
 def _describe_file(path: Path) -> Found:
-    suffix = path.suffix.lower()
-    if suffix in _PICKLES:
+    if path.suffix.lower() in _PICKLES:
         raise UnreadableModel(_PICKLE_SENTENCE)
-    if suffix == ".gguf":
-        with path.open("rb") as file:
-            if file.read(4) != b"GGUF":
-                raise UnreadableModel("This is not a GGUF file, whatever its name says: download it again.")
-        return Found(path, printable(path.stem), Nature(Kind.UNKNOWN, "GGUF"), _size(path))
-    header = read_header(path)
-    said = header.metadata
-    title = said.get("modelspec.title") or said.get("ss_output_name") or ""
-    licence = said.get("modelspec.license", "")
-    nature = nature_of(header)
-    return Found(path, printable(path.stem), nature, _size(path), title, licence, _trigger_words(header))
+    binary = path.suffix.lower() == ".gguf"
+    header = read_gguf(path) if binary else read_header(path)
+    inside, outside = header.metadata, beside(path)
+
+    def told(*names: str) -> str:
+        return next((text for name in names if (text := said(inside.get(name)))), "")
+
+    return Found(
+        path,
+        printable(path.stem),
+        nature_of_gguf(header) if binary else nature_of(header),
+        _size(path),
+        title=told("modelspec.title", "ss_output_name") or outside.title,
+        licence=told("modelspec.license", "general.license"),
+        trigger_words=outside.trigger_words or said(_trigger_words(header)),
+        base_model=told("modelspec.architecture", "ss_sd_model_name", "ss_base_model_version") or outside.base_model,
+        notes=outside.notes,
+        header_hash=told("sshs_model_hash", "modelspec.hash_sha256"),
+    )
 
 
 def _trigger_words(header: Header) -> str:
@@ -136,7 +167,7 @@ def _trigger_words(header: Header) -> str:
     if said:
         return said
     counts: dict[str, int] = {}
-    for tags in _object(header.metadata.get("ss_tag_frequency", "")).values():
+    for tags in as_object(header.metadata.get("ss_tag_frequency", "")).values():
         for tag, count in tags.items() if isinstance(tags, dict) else ():
             counts[tag] = counts.get(tag, 0) + (count if isinstance(count, int) else 0)
     return ", ".join(tag.strip() for tag in sorted(counts, key=lambda tag: -counts[tag])[:3])
@@ -161,22 +192,6 @@ def _folder_nature(folder: Path) -> Nature:
     said = read_json(folder / "scheduler" / "scheduler_config.json").get("prediction_type")
     prediction = {"v_prediction": "v", "epsilon": "epsilon"}.get(str(said), "")
     return Nature(Kind.CHECKPOINT, family, unet.get("in_channels") == 9, prediction)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object a JSON file holds; empty where it holds none or is not there."""
-    try:
-        return _object(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _number(value: object) -> int:

@@ -205,6 +205,7 @@ def test_how_it_works_noises_a_picture_and_lets_the_model_bring_it_back(page: Pa
 
 
 def test_the_model_card_is_in_the_page(page: Page) -> None:
-    page.get_by_role("tab", name="Model").click()
+    page.get_by_role("tab", name="Models").click()
+    page.get_by_role("button", name="The embedded model's card").click()
     expect(page.locator("#card")).to_contain_text("Model card")
     expect(page.locator("#card-samples img")).to_be_visible()

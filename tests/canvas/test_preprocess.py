@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,7 @@ from PIL import Image, ImageDraw
 from studio.canvas import preprocess
 from studio.errors import StudioError, WeightsMissing
 from studio.presets import PREPROCESSORS
+from tests.hub import hub_at_work
 
 PIDINET = "Soft edges (PidiNet)"
 READY = [name for name, preprocessor in PREPROCESSORS.items() if not preprocessor.files]
@@ -77,32 +75,10 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[bytes]:
     )
     weights = (tmp_path / "w").read_bytes()
 
-    class Hub(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.answer(b"")
-
-        def do_GET(self) -> None:
-            self.answer(weights)
-
-        def answer(self, body: bytes) -> None:
-            self.send_response(200)
-            self.send_header("ETag", f'"{hashlib.sha256(weights).hexdigest()}"')
-            self.send_header("X-Repo-Commit", "a" * 40)
-            self.send_header("Content-Length", str(len(weights)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setattr(
-        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
-        f"http://127.0.0.1:{server.server_port}/{{repo_id}}/resolve/{{revision}}/{{filename}}",
-    )
-    yield weights
-    server.shutdown()
+    with hub_at_work(monkeypatch) as hub:
+        preprocessor = PREPROCESSORS[PIDINET]
+        hub.repos[preprocessor.repo] = dict.fromkeys(preprocessor.files, weights)
+        yield weights
 
 
 def test_weights_are_downloaded_with_progress_and_then_used(hub: bytes, picture: Image.Image) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from safetensors.numpy import save_file
 
@@ -53,6 +53,7 @@ def test_a_hostile_file_is_refused_with_what_it_is(tmp_path: Path, content: byte
         read_header(path)
 
 
+@settings(deadline=None)
 @given(
     some.one_of(
         some.binary(max_size=200),

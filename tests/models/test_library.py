@@ -1,14 +1,17 @@
 """Models where people already have them: found, told apart, offered where they can be painted."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import numpy
+import pytest
 from safetensors.numpy import save_file
 
 from studio.models.family import Kind
+from studio.models.hashes import Hashes
 from studio.models.library import EMBEDDED, EMBEDDED_QUICK, Library
-from studio.models.scan import Found, printable
+from studio.models.scan import Found, hub_cache, printable
 
 
 def lora(path: Path, metadata: dict[str, str] | None = None) -> None:
@@ -76,6 +79,71 @@ def test_two_models_of_one_name_are_both_offered(tmp_path: Path) -> None:
     for parent in ("a", "b"):
         pipeline(tmp_path / parent / "same", cross_attention_dim=768)
     assert Library([tmp_path / "a", tmp_path / "b"]).names == [EMBEDDED, EMBEDDED_QUICK, "same", "same (b)"]
+
+
+def test_models_are_listed_by_kind_and_name_without_those_that_cannot_be_read(tmp_path: Path) -> None:
+    lora(tmp_path / "a" / "fox.safetensors", {"ss_base_model_version": "sd_v1"})
+    lora(tmp_path / "b" / "fox.safetensors")
+    (tmp_path / "b" / "broken.safetensors").write_bytes(b"")
+    pipeline(tmp_path / "mine", cross_attention_dim=768)
+    library = Library([tmp_path])
+    library.rescan()
+    loras = library.of_kind(Kind.LORA)
+    assert list(loras) == ["fox", "fox (b)"]
+    assert loras["fox (b)"].path == tmp_path / "b" / "fox.safetensors"
+    assert (loras["fox"].base_model, loras["fox (b)"].base_model) == ("sd_v1", "")
+    assert list(library.of_kind(Kind.CHECKPOINT)) == ["mine"]
+    assert library.of_kind(Kind.UNKNOWN) == {}
+
+
+def test_files_are_hashed_and_what_cannot_be_read_is_not(tmp_path: Path) -> None:
+    lora(tmp_path / "models" / "fox.safetensors")
+    (tmp_path / "models" / "old.ckpt").write_bytes(b"\x80\x02}q\x00.")
+    library = Library([tmp_path / "models"], hashes=Hashes(tmp_path / "hashes.sqlite"))
+    library.rescan()
+    fox, old = by_name(library)["fox"], by_name(library)["old"]
+    assert library.sha256(fox) == ""
+    library.hash_files()
+    assert library.sha256(fox) == hashlib.sha256(fox.path.read_bytes()).hexdigest()
+    assert library.sha256(old) == ""
+
+
+def test_hashing_stands_aside_while_the_machine_is_busy(tmp_path: Path) -> None:
+    lora(tmp_path / "models" / "fox.safetensors")
+    library = Library([tmp_path / "models"], hashes=Hashes(tmp_path / "hashes.sqlite"))
+    library.rescan()
+    asked: list[str] = []
+
+    def busy() -> bool:
+        asked.append(library.sha256(by_name(library)["fox"]))
+        return len(asked) < 3
+
+    library.hash_files(busy)
+    assert asked == ["", "", ""]
+    assert library.sha256(by_name(library)["fox"])
+
+
+def test_of_the_hubs_cache_only_whole_snapshots_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def snapshot(repo: str, **weights: list[str]) -> None:
+        folder = tmp_path / f"models--somebody--{repo}" / "snapshots" / ("a" * 40)
+        index = {"_class_name": "StableDiffusionPipeline", "safety_checker": [None, None]}
+        folder.mkdir(parents=True)
+        (folder / "model_index.json").write_text(json.dumps(index | {part: ["diffusers", "A"] for part in weights}))
+        for part, names in weights.items():
+            (folder / part).mkdir()
+            shards = {"weight_map": {"a.weight": "m-1.safetensors", "b.weight": "m-2.safetensors"}}
+            (folder / part / "m.safetensors.index.json").write_text(json.dumps(shards if len(names) > 1 else {}))
+            for name in names:
+                (folder / part / name).write_bytes(b"") if name != "gone" else None
+        refs = folder.parent.parent / "refs"
+        refs.mkdir()
+        (refs / "main").write_text("a" * 40)
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot("whole", unet=["m-1.safetensors", "m-2.safetensors"], vae=["v.safetensors"])
+    snapshot("half", unet=["m-1.safetensors", "gone"], vae=["v.safetensors"])
+    snapshot("bare", unet=["m-1.safetensors", "m-2.safetensors"], vae=[])
+    assert list(hub_cache()) == ["whole"]
 
 
 def test_names_hold_no_control_characters_and_no_ways_to_elsewhere() -> None:

@@ -1,0 +1,106 @@
+"""The models' tab as a person uses it: looks, finds, chooses one to paint with, downloads another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from studio.models.catalogue import CATALOGUE
+from studio.models.download import Downloads, Phase
+from studio.models.library import Library
+from studio.models.licences import Licences
+from tests.browser.conftest import Served
+from tests.hub import Hub, hub_at_work
+from tests.models.test_download import WEIGHTS
+from tests.models.test_library import lora, pipeline
+
+TINY, WEIGHTS_NAME = "taesd", "diffusion_pytorch_model.safetensors"
+HOSTILE = '<img src=x onerror="window.ran = true">'
+
+
+@pytest.fixture
+def models(page: Page, served: Served, tmp_path: Path) -> Iterator[Page]:
+    """The page, turned to the models, over a folder of the test's own."""
+    folder, before, downloads = tmp_path / "models", served.studio.library, served.studio.downloads
+    lora(folder / "Lora" / "fox.safetensors", {"modelspec.trigger_phrase": HOSTILE, "modelspec.license": "mit"})
+    pipeline(folder / "mine", cross_attention_dim=768)
+    (folder / "old.ckpt").write_bytes(b"\x80\x02}q\x00.")
+    library = served.studio.library = Library([folder])
+    served.studio.downloads = Downloads(folder, Licences(tmp_path / "licences.json"), library.rescan)
+    library.rescan()
+    page.get_by_role("tab", name="Models").click()
+    expect(page.get_by_text("stepwise-embedded-4-steps").last).to_be_visible()
+    yield page
+    served.studio.downloads.close()
+    served.studio.library, served.studio.downloads = before, downloads
+
+
+def test_models_are_listed_found_and_told_of(models: Page) -> None:
+    rows = models.locator(".sw-m-list > li")
+    expect(rows).to_have_count(5)
+    models.get_by_role("button", name="Cannot be read").click()
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("can run code when it is opened")
+    models.get_by_role("button", name="All").click()
+    models.get_by_label("Find models").fill("fox")
+    expect(rows).to_have_count(1)
+    rows.first.locator("summary").click()
+    expect(rows.first.locator("dl")).to_contain_text(HOSTILE)
+    expect(rows.first.locator("dl")).to_contain_text("mit")
+    assert models.evaluate("window.ran") is None
+    models.get_by_label("Find models").fill("nothing of the kind")
+    expect(models.get_by_text("No model fits.")).to_be_visible()
+
+
+def test_one_is_chosen_to_paint_with_and_brings_its_settings(models: Page) -> None:
+    models.get_by_role("button", name="Paint with stepwise-embedded-4-steps").click()
+    expect(models.locator("#model input")).to_have_value("stepwise-embedded-4-steps")
+    expect(models.locator("#steps input[type=number]")).to_have_value("4")
+    expect(models.locator("#width input")).to_have_value("128")
+    expect(models.locator("#paint")).to_be_visible()
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    with hub_at_work(monkeypatch) as hub:
+        hub.repos[CATALOGUE[TINY].repo] = {
+            "config.json": b'{"_class_name": "AutoencoderTiny"}',
+            WEIGHTS_NAME: WEIGHTS,
+        }
+        yield hub
+
+
+def test_a_model_is_downloaded_cancelled_and_gone_on_with(models: Page, hub: Hub, served: Served) -> None:
+    hub.held = WEIGHTS_NAME
+    models.get_by_role("button", name="Get more").click()
+    row = models.locator(f'[data-name="{TINY}"]')
+    row.get_by_role("button", name="Download").click()
+    expect(row).to_contain_text("Read and accept its licence first: MIT License")
+    row.get_by_role("button", name="Accept and download").click()
+    assert hub.halfway.wait(60)
+    expect(row.get_by_role("progressbar")).to_have_attribute("max", str(len(WEIGHTS) + 34))
+    row.get_by_role("button", name="Cancel").click()
+    hub.held = ""
+    hub.go_on.set()
+    row.get_by_role("button", name="Go on").click()
+    expect(row).to_contain_text("✓ here")
+    progress = served.studio.downloads.progress(TINY)
+    assert progress is not None
+    assert progress.phase == Phase.DONE
+    models.get_by_role("button", name="Yours").click()
+    expect(models.locator(".sw-m-list > li", has_text=TINY)).to_have_count(1)
+
+
+def test_what_goes_wrong_is_told_and_can_be_thrown_away(models: Page, hub: Hub) -> None:
+    hub.repos.clear()
+    models.get_by_role("button", name="Get more").click()
+    row = models.locator(f'[data-name="{TINY}"]')
+    row.get_by_role("button", name="Download").click()
+    row.get_by_role("button", name="Accept and download").click()
+    expect(row).to_contain_text("The hub has no madebyollin/taesd any more")
+    row.get_by_role("button", name="Throw away").click()
+    expect(row.get_by_role("button", name="Download")).to_be_visible()
+    expect(row).not_to_contain_text("any more")
