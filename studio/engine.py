@@ -37,6 +37,7 @@ from studio.models.library import EMBEDDED, Library
 from studio.models.loader import LoadedControl, LoadedModel, load_control
 from studio.models.shelf import Shelf
 from studio.pace import Pace
+from studio.prompting.lora_tags import lora_tags
 from studio.request import GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
@@ -71,7 +72,7 @@ class Engine:
         self._runs, self._inputs, self._collection = runs, kept, collection
         self._placement = device.choose(settings.device, settings.precision)
         plan, most = settings.memory_plan, settings.model_bytes
-        self.shelf = Shelf(library, self._placement, status, self._painted_with, plan, most)
+        self.shelf = Shelf(library, self._placement, status, self._painted_with, jobs.wake, plan, most)
         self._controls: dict[str, LoadedControl] = {}
         self._active: list[Active] = []
         self._behind = ThreadPoolExecutor(1, "stepwise-previews")
@@ -159,7 +160,7 @@ class Engine:
             painting.answer(model.compute(painting.waiting, painting.waiting.arguments))
         assert painting.waiting is not None
         step = min(run.midway.steps(request.sampler, index) + 1, request.steps)
-        prompt = prompt_schedule.words_at(request.prompt, step, request.steps)
+        prompt, _ = lora_tags(prompt_schedule.words_at(request.prompt, step, request.steps))
         try:
             return word_maps(painting.waiting, model.compute, model.tokenizer, prompt, request.batch_size)
         finally:

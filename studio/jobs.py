@@ -58,14 +58,26 @@ class Jobs:
         come (None: until there is one, an errand, or the queue is closed)."""
         with self._changed:
             self._changed.wait_for(lambda: self._owners or self._closed or self._errands, timeout)
-            for owner, waiting in self._owners.items():
-                if wanted(waiting[0]):
-                    run = waiting.popleft()
-                    del self._owners[owner]
-                    if waiting:
-                        self._owners[owner] = waiting
-                    return run
-            return None
+            found = self._first(wanted)
+            if found is None and self._owners and timeout and not (self._closed or self._errands):
+                self._changed.wait(timeout)
+                found = self._first(wanted)
+            return found
+
+    def wake(self) -> None:
+        """What was not wanted may be wanted now: look again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _first(self, wanted: Callable[[Run], bool]) -> Run | None:
+        for owner, waiting in self._owners.items():
+            if wanted(waiting[0]):
+                run = waiting.popleft()
+                del self._owners[owner]
+                if waiting:
+                    self._owners[owner] = waiting
+                return run
+        return None
 
     def remove(self, run: Run) -> bool:
         """Take a waiting run out; False if it was not waiting any more."""

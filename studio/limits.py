@@ -41,6 +41,7 @@ class Limits:
 
     steps: int = 150
     cfg_scale: float = 30.0
+    clip_skip: int = 12
     side: int = 2048
     smallest_side: int = 64
     batch_size: int = 16
@@ -71,6 +72,7 @@ def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
     _check_number("steps", request.steps, 1, limits.steps, "Steps")
     _check_number("cfg_scale", request.cfg_scale, 0, limits.cfg_scale, "CFG scale")
     _check_number("distilled_cfg_scale", request.distilled_cfg_scale, 0, limits.cfg_scale, "Distilled CFG scale")
+    _check_whole("clip_skip", request.clip_skip, limits.clip_skip, "Clip skip")
     _check_number("batch_size", request.batch_size, 1, limits.batch_size, "Batch size")
     for field in ("width", "height"):
         _check_number(field, getattr(request, field), limits.smallest_side, limits.side, field.capitalize())

@@ -88,6 +88,8 @@ class GenerationRequest:
     cfg_scale: float = 2.5
     distilled_cfg_scale: float = 3.5
     """The guidance that a model distilled from a guided one is told, such as FLUX.1 dev."""
+    clip_skip: int = 1
+    """From which layer of CLIP, counted from the last, the words are taken: 1 for the last itself."""
     width: int = 128
     height: int = 128
     batch_size: int = 1

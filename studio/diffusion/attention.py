@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from studio.diffusion.seams import ModelCall
 from studio.errors import StudioError
+from studio.prompting.chunks import read
 
 END_OF_WORD = "</w>"
 Compute = Callable[[ModelCall, dict[str, Any]], Any]
@@ -96,14 +97,16 @@ def _spread(values: Tensor) -> Tensor:
 
 
 def words(tokenizer: Any, prompt: str) -> list[tuple[str, range]]:
-    """The words of a prompt as the tokenizer reads them, with the places of their tokens.
-    Punctuation is left out."""
-    ids = tokenizer(prompt, truncation=True, max_length=tokenizer.model_max_length).input_ids
-    found, start, word = [], 1, ""
-    for place, token in list(enumerate(tokenizer.convert_ids_to_tokens(ids)))[1:-1]:
-        word += token.removesuffix(END_OF_WORD)
-        if token.endswith(END_OF_WORD):
-            if any(letter.isalnum() for letter in word):
-                found.append((word, range(start, place + 1)))
-            word, start = "", place + 1
+    """The words of a prompt as the tokenizer reads them, with the places of their tokens, those of a
+    second chunk behind all of the first. Punctuation and marks are left out."""
+    found = []
+    for number, chunk in enumerate(read(prompt, tokenizer)):
+        start, word = 1, ""
+        for place, token in enumerate(tokenizer.convert_ids_to_tokens(list(chunk.tokens)), 1):
+            word += token.removesuffix(END_OF_WORD)
+            if token.endswith(END_OF_WORD):
+                if any(letter.isalnum() for letter in word):
+                    before = number * tokenizer.model_max_length
+                    found.append((word, range(before + start, before + place + 1)))
+                word, start = "", place + 1
     return found

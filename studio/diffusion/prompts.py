@@ -10,8 +10,9 @@ from diffusers import DiffusionPipeline
 
 from studio import prompt_schedule
 from studio.errors import RequestRefused
-from studio.models.families.base import Family
+from studio.models.families.base import Family, in_float
 from studio.presets import SAMPLERS
+from studio.prompting.lora_tags import lora_tags
 from studio.request import GenerationRequest
 
 Conditioning = dict[str, Any]
@@ -27,8 +28,9 @@ def conditioning(pipeline: DiffusionPipeline, request: GenerationRequest, family
         RequestRefused: if they are scheduled for a family that reads its prompt once.
     """
     count = request.batch_size
-    positive = prompt_schedule.words(request.prompt, request.steps)
-    negative = prompt_schedule.words(request.negative_prompt, request.steps)
+    pipeline.encode_prompt = in_float(family.reading(pipeline, request))
+    positive = _in_force(request.prompt, request.steps)
+    negative = _in_force(request.negative_prompt, request.steps)
     if len({*zip(positive, negative, strict=True)}) == 1:
         return family.prompts(dataclasses.replace(request, prompt=positive[0], negative_prompt=negative[0]))
     if not family.words_in_loop:
@@ -56,6 +58,11 @@ def conditioning(pipeline: DiffusionPipeline, request: GenerationRequest, family
 
 ENCODED = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
 """What pipelines call what ``encode_prompt`` gives; those with one text encoder give the first two."""
+
+
+def _in_force(prompt: str, steps: int) -> tuple[str, ...]:
+    """The words in force at each step, without the tags that ask for LoRAs."""
+    return tuple(lora_tags(words)[0] for words in prompt_schedule.words(prompt, steps))
 
 
 def _encoded(pipeline: DiffusionPipeline, prompt: str, negative: str, count: int, guided: bool) -> tuple[Any, ...]:

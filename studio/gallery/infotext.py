@@ -23,6 +23,7 @@ NUMBERS: tuple[tuple[str, str, Callable[[str], Any], tuple[float, float]], ...] 
     ("Steps", "steps", int, (1, LIMITS.steps)),
     ("CFG scale", "cfg_scale", float, (0, LIMITS.cfg_scale)),
     ("Distilled CFG Scale", "distilled_cfg_scale", float, (0, LIMITS.cfg_scale)),
+    ("Clip skip", "clip_skip", int, (1, LIMITS.clip_skip)),
     ("Seed", "seed", int, (0, MAX_SEED)),
     ("Denoising strength", "strength", float, (0.01, 1)),
     ("Variation seed", "variation_seed", int, (0, MAX_SEED)),
@@ -50,6 +51,8 @@ def of_request(request: GenerationRequest, index: int, model_hash: str) -> str:
         "RNG": "CPU",
         "Version": "Stepwise",
     }
+    if request.clip_skip != UNSAID.clip_skip:
+        pairs |= {"Clip skip": request.clip_skip}
     if request.distilled_cfg_scale != UNSAID.distilled_cfg_scale:
         pairs |= {"Distilled CFG Scale": request.distilled_cfg_scale}
     if request.variation_strength:

@@ -26,7 +26,7 @@ from studio.diffusion.seams import ModelCall, ModelSeam
 from studio.errors import ModelUnavailable
 from studio.models import keeping, single_file
 from studio.models.device import PRECISIONS, Placement
-from studio.models.families.base import Family, Task, in_float
+from studio.models.families.base import Family, Task
 from studio.models.families.known import family_of
 from studio.models.library import Source
 from studio.models.memory import WHOLE, Plan, Weights, encoder_precision
@@ -85,7 +85,6 @@ class LoadedModel:
             pipeline = self.family.on_pipeline(scheduler, task, options)
         except ValueError as error:
             raise ModelUnavailable(f"{self.name} cannot paint from this: {error}") from error
-        pipeline.encode_prompt = in_float(pipeline.encode_prompt)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 

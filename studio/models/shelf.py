@@ -40,7 +40,8 @@ class _Loading:
 
 class Shelf:
     """Models by name, for the engine's thread. ``in_use`` names those that a run is painted with: they
-    are never let go. ``budget`` is how many bytes models may take; None for what is free."""
+    are never let go. ``wake`` is called when one is loaded. ``budget`` is how many bytes models may
+    take; None for what is free."""
 
     def __init__(
         self,
@@ -48,11 +49,12 @@ class Shelf:
         placement: Placement,
         status: Status,
         in_use: Callable[[], Collection[LoadedModel]],
+        wake: Callable[[], None],
         plan: str = memory.AUTO,
         budget: int | None = None,
     ) -> None:
         self._library, self._placement, self._status = library, placement, status
-        self._in_use, self._asked, self._budget = in_use, plan, budget
+        self._in_use, self._wake, self._asked, self._budget = in_use, wake, plan, budget
         self._held: OrderedDict[Key, LoadedModel] = OrderedDict()
         self._loading: dict[Key, _Loading] = {}
         self._leanest: dict[str, str] = {}
@@ -151,7 +153,9 @@ class Shelf:
         self.waits_for = ""
         stop = threading.Event()
         placement = dataclasses.replace(self._placement, precision=key[1])
-        self._loading[key] = _Loading(self._pool.submit(self._load, source, key[0], placement, plan, stop), stop)
+        loaded = self._pool.submit(self._load, source, key[0], placement, plan, stop)
+        self._loading[key] = _Loading(loaded, stop)
+        loaded.add_done_callback(lambda _: self._wake())
 
     def _plan(self, source: Source, key: Key, patient: bool) -> Plan | None:
         """How it is kept, after others that nobody needs were let go; None if it should wait."""

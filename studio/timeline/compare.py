@@ -18,6 +18,7 @@ LABELS = {
     "steps": "Steps",
     "cfg_scale": "CFG scale",
     "distilled_cfg_scale": "Distilled CFG scale",
+    "clip_skip": "Clip skip",
     "width": "Width",
     "height": "Height",
     "batch_size": "Batch size",

@@ -107,6 +107,11 @@ class Family:
         count = request.batch_size
         return {"prompt": [request.prompt] * count, "negative_prompt": [request.negative_prompt] * count}
 
+    def reading(self, pipeline: DiffusionPipeline, request: GenerationRequest) -> Callable[..., Any]:  # noqa: ARG002
+        """How a run's pipeline turns words into embeddings: its own way."""
+        encode: Callable[..., Any] = pipeline.encode_prompt
+        return encode
+
     def guidance(self, request: GenerationRequest) -> dict[str, Any]:
         """The arguments that say how strongly the words lead."""
         return {"guidance_scale": request.cfg_scale}

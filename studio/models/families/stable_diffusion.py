@@ -1,6 +1,13 @@
 """Stable Diffusion 1.x, 2.x and XL: a UNet under CLIP."""
 
+from collections.abc import Callable
+from typing import Any
+
+from diffusers import DiffusionPipeline
+
 from studio.models.families.base import Family
+from studio.prompting import encode
+from studio.request import GenerationRequest
 
 
 class StableDiffusion(Family):
@@ -13,3 +20,7 @@ class StableDiffusion(Family):
     def sees_masks(self) -> bool:
         """Nine channels go into the UNet of a model made for inpainting."""
         return int(self.denoiser.config.in_channels) == 2 * self.channels + 1  # type: ignore[union-attr, arg-type]
+
+    def reading(self, pipeline: DiffusionPipeline, request: GenerationRequest) -> Callable[..., Any]:
+        """With attention weights, BREAK, and as many chunks as the prompt is long."""
+        return encode.reading(pipeline, request.clip_skip)
