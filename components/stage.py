@@ -139,8 +139,8 @@ class View:
 def _said(end: Event) -> str:
     """The sentence on how a run ended."""
     match end:
-        case Finished(elapsed_s=seconds):
-            return f"painted in {seconds:.1f} s" if seconds else "opened from its file"
+        case Finished(elapsed_s=seconds, notes=notes):
+            return ". ".join([f"painted in {seconds:.1f} s" if seconds else "opened from its file", *notes])
         case Failed(sentence=sentence):
             return sentence
         case Paused(steps_done=done):

@@ -154,13 +154,16 @@ class Engine:
         origin, branch = run.leaving(index)
         request = dataclasses.replace(run.request, branch=branch)
         resumed = _resume(request, origin, model)
-        painting = Painting(request, model, lambda _: None, resumed, self._given(request, model))
+        given = self._given(request, model)
+        model.adapters.prepare(given.loras)
+        painting = Painting(request, model, lambda _: None, resumed, given)
         painting.start()
         while painting.waiting is not None and painting.waiting.module is not model.denoiser:
             painting.answer(model.compute(painting.waiting, painting.waiting.arguments))
         assert painting.waiting is not None
         step = min(run.midway.steps(request.sampler, index) + 1, request.steps)
         prompt, _ = lora_tags(prompt_schedule.words_at(request.prompt, step, request.steps))
+        model.adapters.activate(painting.loras)
         try:
             return word_maps(painting.waiting, model.compute, model.tokenizer, prompt, request.batch_size)
         finally:
@@ -173,7 +176,8 @@ class Engine:
         for one in controls:
             one.check_fits(model)
         maps = [control_map(self._inputs.get(unit.image), unit.resize_mode, request, start) for unit in request.control]
-        return Given(start, tuple(one.module for one in controls), tuple(maps))
+        loras = self._library.loras(request.prompt)
+        return Given(start, tuple(one.module for one in controls), tuple(maps), loras)
 
     def _admit(self) -> None:
         for run in self._jobs.waiting():
@@ -225,6 +229,7 @@ class Engine:
             run.midway = resumed.midway if resumed else START
             run.fingerprint = model.fingerprint
             given = self._given(request, model)
+            run.notes = model.adapters.prepare(given.loras)
             painting = Painting(request, model, lambda step: self._see(active, step), resumed, given)
             active = Active(run, painting, preview.PreviewBudget(preview.SHARE))
             self._active.append(active)
@@ -249,7 +254,7 @@ class Engine:
         groups: defaultdict[Hashable, list[Active]] = defaultdict(list)
         for active in turn:
             alone = active.run.id if active.run.request.reproducible else None
-            groups[alone, joining.fit_key(active.call)].append(active)
+            groups[alone, active.painting.loras, joining.fit_key(active.call)].append(active)
         for group in groups.values():
             rows = [joining.batch_size(active.call) for active in group]
             for part in self._pace.split(group[0].kind, rows):
@@ -263,7 +268,9 @@ class Engine:
         calls = [active.call for active in group]
         began = time.perf_counter()
         try:
-            answer = group[0].painting.model.compute(calls[0], joining.join(calls))
+            model = group[0].painting.model
+            model.adapters.activate(group[0].painting.loras)
+            answer = model.compute(calls[0], joining.join(calls))
             rows = [joining.batch_size(call) for call in calls]
             answers = joining.split(answer, rows)
             self._placement.settle()
@@ -396,7 +403,7 @@ class Engine:
         run, model = active.run, active.painting.model
         assert active.painting.latents is not None
         if run.draft:
-            run.post(Finished(run=run.id, elapsed_s=active.elapsed_s))
+            run.post(Finished(run=run.id, elapsed_s=active.elapsed_s, notes=run.notes))
             return
         try:
             decoded = model.decode(active.painting.latents)
@@ -409,7 +416,7 @@ class Engine:
                     picture, run.request, index, run=run.id, owner=run.owner, model_hash=model.fingerprint
                 )
                 run.post(Produced(run=run.id, index=index, path=path, seed=seed, infotext=text))
-            run.post(Finished(run=run.id, elapsed_s=active.elapsed_s))
+            run.post(Finished(run=run.id, elapsed_s=active.elapsed_s, notes=run.notes))
         except Exception as error:
             run.post(failure(run, error))
 

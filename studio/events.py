@@ -73,6 +73,8 @@ class Finished(Event):
     """All pictures are on disk."""
 
     elapsed_s: float
+    notes: tuple[str, ...] = ()
+    """Sentences on how it was painted: what of a LoRA found no place."""
 
 
 @dataclass(frozen=True, kw_only=True)

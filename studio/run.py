@@ -65,6 +65,8 @@ class Run:
         self.midway = START
         """Where its solver took over from another; known once it is painted."""
         self.fingerprint = ""
+        self.notes: tuple[str, ...] = ()
+        """What is to be said of how it was painted: what of a LoRA found no place."""
         """Which weights painted it; known once it is painted."""
         self.thumbnail = b""
         """A small JPEG of what it made; empty before its end."""

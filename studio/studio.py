@@ -282,6 +282,7 @@ class Studio:
         fitting = self.library.fitting(request.model)
         if fitting is not None:
             limits.check_fits(request, fitting)
+        self.library.loras(request.prompt)
         for unit in request.control:
             self.library.control_folder(unit.model)
 

@@ -21,7 +21,9 @@ from studio.diffusion.replay import Replay, Resume
 from studio.diffusion.seams import InRun, ModelCall, StepTaken, watch_noising, watch_steps
 from studio.diffusion.snapshot import Snapshot
 from studio.errors import NotANumber
+from studio.models.adapters import Active, in_force
 from studio.models.families.base import Task
+from studio.models.library import Lora
 from studio.models.loader import LoadedModel
 from studio.presets import SAMPLERS
 from studio.request import GenerationRequest
@@ -47,11 +49,12 @@ class StepSeen:
 @dataclass(frozen=True)
 class Given:
     """What a run is given beside its prompts: a picture to start from, ControlNets and their maps,
-    one for each unit of the request."""
+    one for each unit of the request, and LoRAs."""
 
     start: Start | None = None
     controls: tuple[nn.Module, ...] = ()
     maps: tuple[Image.Image, ...] = ()
+    loras: tuple[Lora, ...] = ()
 
 
 class Painting:
@@ -82,6 +85,8 @@ class Painting:
         self._noise: tuple[Tensor, ...] = ()
         self._answered: list[Any] = []
         """What the denoiser has answered in this step."""
+        self._done = 0
+        """How many steps the scheduler has taken, those passed over counted in."""
         self._spoken = 0
         """How many ControlNets have answered in this step."""
         self._blend = self._blending()
@@ -93,6 +98,13 @@ class Painting:
         skipped = self.request.skipped * SAMPLERS[self.request.sampler].evaluations if self._from_start else 0
         whole = len(self.scheduler.timesteps) - skipped
         return whole if self._resume is None or self._replay is None else whole - self._replay.count + self._resume.at
+
+    @property
+    def loras(self) -> Active:
+        """The LoRAs that the waiting call is computed with."""
+        request, evaluations = self.request, SAMPLERS[self.request.sampler].evaluations
+        done = max(self._done, self._replay.count if self._replay else 0) // evaluations
+        return in_force(self.given.loras, (done + (request.skipped if self._from_start else 0)) / request.steps)
 
     @property
     def _from_start(self) -> bool:
@@ -140,7 +152,7 @@ class Painting:
         watch_noising(self.scheduler, self._noised)
         watch_steps(self.scheduler, self._seen, self._replay, self._blend, self._sources)
         sample = pipeline(
-            **prompts.conditioning(pipeline, request, self.model.family),
+            **prompts.conditioning(pipeline, request, self.model.family, self._reading),
             **self._beginning(),
             **control.arguments(request.control, given.maps, "image" if task == "text" else "control_image"),
             num_inference_steps=request.steps,
@@ -150,6 +162,9 @@ class Painting:
             return_dict=False,
         )[0]
         self.latents = self._unpacked(sample)
+
+    def _reading(self) -> contextlib.AbstractContextManager[None]:
+        return self.model.adapters.reading(self.given.loras)
 
     @property
     def _task(self) -> Task:
@@ -227,6 +242,7 @@ class Painting:
         seen = dataclasses.replace(step, noisy=noisy, denoised=clean)
         self._see(StepSeen(seen, None if guidance is None else self._unpacked(guidance), after))
         self._answered.clear()
+        self._done = step.done
 
     def _unpacked(self, sample: Tensor) -> Tensor:
         return self.model.family.unpacked(sample, self.request.width, self.request.height)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -18,8 +20,14 @@ from studio.request import GenerationRequest
 Conditioning = dict[str, Any]
 
 
-def conditioning(pipeline: DiffusionPipeline, request: GenerationRequest, family: Family) -> Conditioning:
+def conditioning(
+    pipeline: DiffusionPipeline,
+    request: GenerationRequest,
+    family: Family,
+    within: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Conditioning:
     """The arguments of a pipeline's call that carry the prompts, for every picture of the batch.
+    Words are encoded ``within`` a context of its own.
 
     Where they are scheduled, every text that comes into force is encoded beforehand, and the
     pipeline's own callback at the end of a step puts the next step's in place.
@@ -28,7 +36,13 @@ def conditioning(pipeline: DiffusionPipeline, request: GenerationRequest, family
         RequestRefused: if they are scheduled for a family that reads its prompt once.
     """
     count = request.batch_size
-    pipeline.encode_prompt = in_float(family.reading(pipeline, request))
+    reading = in_float(family.reading(pipeline, request))
+
+    def encode_prompt(*arguments: Any, **options: Any) -> Any:
+        with within():
+            return reading(*arguments, **options)
+
+    pipeline.encode_prompt = encode_prompt
     positive = _in_force(request.prompt, request.steps)
     negative = _in_force(request.negative_prompt, request.steps)
     if len({*zip(positive, negative, strict=True)}) == 1:

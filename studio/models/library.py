@@ -1,12 +1,13 @@
 """The models there are: the embedded one, and those found where people already have theirs."""
 
 import contextlib
+import hashlib
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.errors import ModelUnavailable
+from studio.errors import ModelUnavailable, RequestRefused
 from studio.models import beside
 from studio.models.beside import read_json
 from studio.models.family import Kind, Nature
@@ -14,6 +15,7 @@ from studio.models.hashes import Hashes
 from studio.models.layouts import model_folders
 from studio.models.scan import Found, candidates, describe, hub_cache
 from studio.presets import FITTING, Fitting
+from studio.prompting.lora_tags import LoraTag, lora_tags
 
 EMBEDDED = "stepwise-embedded"
 EMBEDDED_QUICK = "stepwise-embedded-4-steps"
@@ -22,6 +24,19 @@ EMBEDDED_FOLDER = Path(__file__).parent.parent.parent / "assets" / "embedded"
 RESCAN_SECONDS = 20.0
 BUSY_SECONDS = 0.1
 """How long the hashing stands aside before it asks again."""
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A LoRA file, and how a prompt asks for it."""
+
+    path: Path
+    tag: LoraTag
+
+    @property
+    def adapter(self) -> str:
+        """Its name among a model's adapters, which may hold no point; another one when the file changes."""
+        return "lora_" + hashlib.sha256(f"{self.path}{self.path.stat().st_mtime_ns}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -91,6 +106,21 @@ class Library:
         if name not in controls:
             raise ModelUnavailable(f"There is no ControlNet of that name. There are: {', '.join(controls)}.")
         return controls[name]
+
+    def loras(self, prompt: str) -> tuple[Lora, ...]:
+        """The LoRAs that a prompt's tags ask for, by the names of their files.
+
+        Raises:
+            RequestRefused: if there is none of that name.
+        """
+        there = self.of_kind(Kind.LORA)
+        found = []
+        for tag in lora_tags(prompt)[1]:
+            if tag.name not in there:
+                known = f"There are: {', '.join(sorted(there))}." if there else "There are none here."
+                raise RequestRefused("prompt", f"There is no LoRA of the name {tag.name!r}. {known}")
+            found.append(Lora(there[tag.name].path, tag))
+        return tuple(found)
 
     def native_side(self, name: str) -> int:
         """The side, in pixels, of the pictures a model was trained on; read from its

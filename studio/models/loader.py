@@ -25,6 +25,7 @@ from studio.diffusion.linear_preview import LinearPreview, fit
 from studio.diffusion.seams import ModelCall, ModelSeam
 from studio.errors import ModelUnavailable
 from studio.models import keeping, single_file
+from studio.models.adapters import Adapters
 from studio.models.device import PRECISIONS, Placement
 from studio.models.families.base import Family, Task
 from studio.models.families.known import family_of
@@ -60,6 +61,7 @@ class LoadedModel:
         self.denoiser = family.denoiser
         self.linear_preview: LinearPreview = fit(self.decode, self.encode)
         self._seam = ModelSeam(self.denoiser)
+        self.adapters = Adapters(family)
 
     @property
     def device(self) -> torch.device:

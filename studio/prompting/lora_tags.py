@@ -1,7 +1,8 @@
 """LoRA tags as the AUTOMATIC1111 web UI writes them into prompts: ``<lora:name:0.8>``.
 
 The first number is the weight in the text encoder and, unless a second one follows, in the denoiser:
-``<lora:name:text:denoiser>``, or by name: ``<lora:name:te=0.5:unet=1>``. No number is 1.
+``<lora:name:text:denoiser>``, or by name: ``<lora:name:te=0.5:unet=1>``. No number is 1. Ours alone are
+``start=`` and ``end=``: from which to which share of the steps it acts.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 TAG = re.compile(r"<(?:lora|lyco):([^<>]{1,400})>")
 NUMBER = re.compile(r"\s*[+-]?(?:\d{1,4}(?:\.\d{0,6})?|\.\d{1,6})\s*")
-NAMED = ("te", "unet")
+NAMED = ("te", "unet", "start", "end")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class LoraTag:
     name: str
     unet_weight: float = 1.0
     text_weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    """From which to which share of the steps it acts in the denoiser."""
 
 
 def lora_tags(prompt: str) -> tuple[str, tuple[LoraTag, ...]]:
@@ -49,4 +53,5 @@ def _tag(inner: str) -> LoraTag | None:
         return None
     text = float(by_name.get("te", in_order[0] if in_order else 1))
     unet = float(by_name.get("unet", in_order[1] if len(in_order) > 1 else text))
-    return LoraTag(name.strip(), unet, text)
+    start, end = (float(by_name.get(key, default)) for key, default in (("start", 0), ("end", 1)))
+    return LoraTag(name.strip(), unet, text, start, end)
