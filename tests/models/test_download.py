@@ -150,10 +150,11 @@ def test_a_line_that_breaks_is_gone_on_with(hub: Hub, downloads: Downloads) -> N
     assert (downloads.folder / TINY / "diffusion_pytorch_model.safetensors").read_bytes() == WEIGHTS
 
 
+@pytest.mark.parametrize("longer", [-5, 0, 5])
 @pytest.mark.parametrize("path", ["diffusion_pytorch_model.safetensors", "config.json"])
-def test_what_is_not_what_the_hub_has_is_thrown_away(hub: Hub, downloads: Downloads, path: str) -> None:
+def test_what_is_not_what_the_hub_has_is_thrown_away(hub: Hub, downloads: Downloads, path: str, longer: int) -> None:
     given = hub.repos[CATALOGUE[TINY].repo][path]
-    hub.claimed[path] = os.urandom(len(given))
+    hub.claimed[path] = os.urandom(len(given) + longer)
     progress = ended(downloads, TINY)
     assert progress.phase == Phase.FAILED
     assert "not what the hub has" in progress.sentence
@@ -169,6 +170,11 @@ def test_a_gated_model_asks_for_a_token_and_comes_with_one(
     assert "Your token may not fetch" in ended(downloads, GATED).sentence
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     assert ended(downloads, GATED).phase == Phase.DONE
+
+
+def test_offline_it_is_told(hub: Hub, downloads: Downloads, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE" in ended(downloads, TINY).sentence
 
 
 def test_the_disk_is_looked_at_before(hub: Hub, downloads: Downloads, monkeypatch: pytest.MonkeyPatch) -> None:
