@@ -12,11 +12,13 @@ import numpy
 import pytest
 from safetensors.numpy import save
 
+from studio.models import device
 from studio.models.catalogue import CATALOGUE
 from studio.models.download import PARTIAL, Downloads, Phase, Progress
 from studio.models.family import Kind
-from studio.models.library import Library
+from studio.models.library import Library, Source
 from studio.models.licences import LicenceNotAccepted, Licences
+from studio.models.loader import load
 from tests.hub import TOKEN, Hub, hub_at_work
 
 TINY, LORA, PIPELINE, GATED = "taesd", "sdxl_lightning_4step_lora", "stable-diffusion-v1-5", "FLUX.1-schnell"
@@ -96,6 +98,21 @@ def test_of_a_pipeline_one_edition_comes_under_the_plain_names_and_no_pickle(hub
     assert sorted(path.name for path in unet.iterdir()) == ["config.json", "diffusion_pytorch_model.safetensors"]
     assert (unet / "diffusion_pytorch_model.safetensors").read_bytes() == WEIGHTS
     assert list(Library([downloads.folder]).of_kind(Kind.CHECKPOINT)) == [PIPELINE]
+
+
+def test_a_pipeline_that_was_downloaded_is_loaded_as_it_was(hub: Hub, downloads: Downloads, models: Path) -> None:
+    tiny = models / "tiny-epsilon"
+    files = {path.relative_to(tiny).as_posix(): path.read_bytes() for path in tiny.rglob("*") if path.is_file()}
+    hub.repos[CATALOGUE[PIPELINE].repo] = {
+        name.replace(".safetensors", ".fp16.safetensors"): content for name, content in files.items()
+    }
+    assert ended(downloads, PIPELINE).phase == Phase.DONE
+    library = Library([downloads.folder])
+    loaded = load(library.source(PIPELINE), PIPELINE, device.choose("cpu", "fp32"))
+    assert loaded.fingerprint == load(Source(tiny), "tiny", device.choose("cpu", "fp32")).fingerprint
+    fitting = library.fitting(PIPELINE)
+    assert fitting is not None
+    assert fitting.side == 512
 
 
 def test_a_single_file_comes_alone(hub: Hub, downloads: Downloads) -> None:
