@@ -13,6 +13,14 @@ from studio.run import Run
 log = logging.getLogger("stepwise")
 
 
+OUT_OF_MEMORY = "The memory of this machine was not enough: lower the size or the batch size."
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out, on whatever device."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "alloc" in str(error).lower()
+
+
 def put_aside(run: Run) -> Cancelled | Paused:
     """The last event of a run that is stopped: by who asked, or because nobody looks any more."""
     kind = Cancelled if run.cancel_asked else Paused
@@ -30,10 +38,10 @@ def _coded(error: Exception) -> StudioError:
     """The error as one with a code and a sentence a person can act on."""
     if isinstance(error, StudioError):
         return error
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "alloc" in str(error).lower():
+    if is_out_of_memory(error):
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        return OutOfMemory("The memory of this machine was not enough: lower the size or the batch size.")
+        return OutOfMemory(OUT_OF_MEMORY)
     if isinstance(error, OSError):
         return GenerationFailed(f"The picture could not be saved: {error.strerror or error}.")
     return GenerationFailed(f"The model failed ({type(error).__name__}: {error}). Try other settings.")

@@ -12,31 +12,31 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
 import torch
 
 from studio import forecast, prompt_schedule
+from studio.active import Active
 from studio.canvas.start import control_map, start_of
 from studio.diffusion import joining, preview
 from studio.diffusion.attention import WordMap, word_maps
 from studio.diffusion.midway import START
 from studio.diffusion.painting import Given, Painting, StepSeen, Stopped
 from studio.diffusion.replay import Resume, resume
-from studio.diffusion.seams import ModelCall
-from studio.endings import failure, put_aside
-from studio.errors import NotANumber, NothingToBranch
+from studio.endings import OUT_OF_MEMORY, failure, is_out_of_memory, put_aside
+from studio.errors import NotANumber, NothingToBranch, OutOfMemory, StudioError
 from studio.events import Finished, Produced, Queued, Started, Step
 from studio.gallery.collection import Collection
 from studio.gallery.inputs import Inputs
 from studio.jobs import Jobs
 from studio.models import device
-from studio.models.library import Library
-from studio.models.loader import LoadedControl, LoadedModel, load, load_control
-from studio.pace import Kind, Pace
+from studio.models.library import EMBEDDED, Library
+from studio.models.loader import LoadedControl, LoadedModel, load_control
+from studio.models.shelf import Shelf
+from studio.pace import Pace
 from studio.request import GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
@@ -44,7 +44,7 @@ from studio.status import Status
 from studio.timeline.forward import Forward
 from studio.timeline.record import RecordedStep
 from studio.timeline.runs import Runs
-from studio.turns import InHand, in_turn, may_join
+from studio.turns import in_turn, may_join
 
 log = logging.getLogger("stepwise")
 T = TypeVar("T")
@@ -52,42 +52,6 @@ IDLE_WAIT_S = 1.0
 FULL = "fp32"
 TELL_EVERY_S = 1.0
 """How often waiting runs are told their place."""
-
-
-@dataclass(eq=False)
-class _Active:
-    """A run in the engine's hands."""
-
-    run: Run
-    painting: Painting
-    budget: preview.PreviewBudget
-    started: float = field(default_factory=time.perf_counter)
-    served_s: float = 0.0
-    """Engine time of its forwards, those it shared counted whole."""
-    aside_s: float = 0.0
-    """Rounds that others had."""
-
-    @property
-    def hand(self) -> InHand:
-        """What decides its turn."""
-        return InHand(self.run.owner, self.served_s, self.aside_s)
-
-    @property
-    def kind(self) -> Kind:
-        """What its call computes, for measuring."""
-        request, model = self.run.request, self.painting.model
-        name = request.model if self.call.module is model.denoiser else type(self.call.module).__name__
-        return Kind(name, request.width, request.height)
-
-    @property
-    def elapsed_s(self) -> float:
-        return time.perf_counter() - self.started
-
-    @property
-    def call(self) -> ModelCall:
-        """The model call the run waits for; an active run always waits for one."""
-        assert self.painting.waiting is not None
-        return self.painting.waiting
 
 
 class Engine:
@@ -106,9 +70,10 @@ class Engine:
         self._jobs, self._library, self._settings, self._status = jobs, library, settings, status
         self._runs, self._inputs, self._collection = runs, kept, collection
         self._placement = device.choose(settings.device, settings.precision)
-        self._models: dict[tuple[str, str], LoadedModel] = {}
+        plan, most = settings.memory_plan, settings.model_bytes
+        self.shelf = Shelf(library, self._placement, status, self._painted_with, plan, most)
         self._controls: dict[str, LoadedControl] = {}
-        self._active: list[_Active] = []
+        self._active: list[Active] = []
         self._behind = ThreadPoolExecutor(1, "stepwise-previews")
         self._pace, self._told_places = Pace(), 0.0
         self.forwards = 0
@@ -128,8 +93,7 @@ class Engine:
             for run in self._jobs.waiting():
                 run.post(put_aside(run))
             self._behind.shutdown()
-            for model in self._models.values():
-                model.close()
+            self.shelf.close()
             for control in self._controls.values():
                 control.close()
 
@@ -144,11 +108,21 @@ class Engine:
         Raises:
             ModelUnavailable: if it cannot be.
         """
-        placement = dataclasses.replace(self._placement, precision=precision or self._placement.precision)
-        if (name, placement.precision) not in self._models:
-            loaded = self._loaded(lambda: load(self._library.source(name), name, placement), name)
-            self._models[name, placement.precision] = loaded
-        return self._models[name, placement.precision]
+        return self.shelf.get(name, precision)
+
+    def decoder(self, name: str) -> Callable[[torch.Tensor], torch.Tensor]:
+        """A function from latents of a model to pictures, for any thread but the engine's."""
+        return self.shelf.decoder(name, self._between_rounds)
+
+    def _between_rounds(self, find: Callable[[], LoadedModel]) -> LoadedModel:
+        """What the engine's thread finds, for another thread."""
+        try:
+            return self._jobs.ask(find).result()
+        except CancelledError:
+            raise StudioError("The studio is closing.") from None
+
+    def _painted_with(self) -> list[LoadedModel]:
+        return [active.painting.model for active in self._active]
 
     def control(self, name: str) -> LoadedControl:
         """The ControlNet of that name, loaded if it is not yet.
@@ -204,6 +178,7 @@ class Engine:
         for run in self._jobs.waiting():
             if run.unwanted and self._jobs.remove(run):
                 run.post(put_aside(run))
+        self.shelf.stop_unless({EMBEDDED, *(run.request.model for run in self._jobs.waiting())})
         while taken := self._jobs.take(0 if self._active else IDLE_WAIT_S, self._has_turn):
             if taken.unwanted:
                 taken.post(put_aside(taken))
@@ -211,7 +186,12 @@ class Engine:
                 self._start(taken)
 
     def _has_turn(self, run: Run) -> bool:
-        return run.ready and may_join([active.hand for active in self._active], self._settings.concurrency, run.owner)
+        hands = [active.hand for active in self._active]
+        if not (run.ready and may_join(hands, self._settings.concurrency, run.owner)):
+            return False
+        if self.shelf.waits_for not in ("", run.request.model):
+            return False  # or the model that waits for room would wait for ever
+        return self.shelf.ready(run.request.model)
 
     def _tell_places(self) -> None:
         """Tell waiting runs, now and then, how many come before them and when their turn may be."""
@@ -226,7 +206,7 @@ class Engine:
             if place != run.last_event:
                 run.post(place)
 
-    def _in_turn(self) -> list[_Active]:
+    def _in_turn(self) -> list[Active]:
         hands = [active.hand for active in self._active]
         return [self._active[index] for index in in_turn(hands, self._settings.concurrency)]
 
@@ -235,9 +215,9 @@ class Engine:
         if active in self._active:
             self._tell_started(active)
 
-    def _begin(self, run: Run, request: GenerationRequest, origin: Run | None, precision: str = "") -> _Active | None:
+    def _begin(self, run: Run, request: GenerationRequest, origin: Run | None, precision: str = "") -> Active | None:
         """Paint a run from noise, or on from the step of ``origin`` at which the request branches."""
-        active: _Active
+        active: Active
         try:
             model = self.model(request.model, precision)
             resumed = _resume(request, origin, model)
@@ -245,7 +225,7 @@ class Engine:
             run.fingerprint = model.fingerprint
             given = self._given(request, model)
             painting = Painting(request, model, lambda step: self._see(active, step), resumed, given)
-            active = _Active(run, painting, preview.PreviewBudget(preview.SHARE))
+            active = Active(run, painting, preview.PreviewBudget(preview.SHARE))
             self._active.append(active)
         except Exception as error:
             self._fail(run, error)
@@ -253,7 +233,7 @@ class Engine:
         self._advance(active, painting.start)
         return active
 
-    def _tell_started(self, active: _Active) -> None:
+    def _tell_started(self, active: Active) -> None:
         run = active.run
         run.evaluations = active.painting.evaluations
         run.post(Started(run=run.id, steps=run.request.steps, evaluations=run.evaluations, kept=run.kept))
@@ -265,7 +245,7 @@ class Engine:
             if active.run.unwanted:
                 self._stop(active)
         began, turn = time.perf_counter(), self._in_turn()
-        groups: defaultdict[Hashable, list[_Active]] = defaultdict(list)
+        groups: defaultdict[Hashable, list[Active]] = defaultdict(list)
         for active in turn:
             alone = active.run.id if active.run.request.reproducible else None
             groups[alone, joining.fit_key(active.call)].append(active)
@@ -277,7 +257,7 @@ class Engine:
             if active not in turn:
                 active.aside_s += time.perf_counter() - began
 
-    def _compute(self, group: Sequence[_Active]) -> None:
+    def _compute(self, group: Sequence[Active]) -> None:
         """One forward for calls that fit, and every run its slice of the answer."""
         calls = [active.call for active in group]
         began = time.perf_counter()
@@ -298,16 +278,22 @@ class Engine:
         for active, part in zip(group, answers, strict=True):
             self._advance(active, partial(active.painting.answer, part))
 
-    def _recover(self, group: Sequence[_Active], error: Exception) -> None:
+    def _recover(self, group: Sequence[Active], error: Exception) -> None:
         """Together they may be too much for the memory, or one of them is ill: each alone. One
         alone is told, inside its pipeline."""
         if len(group) > 1:
             for active in group:
                 self._compute([active])
         else:
-            self._advance(group[0], partial(group[0].painting.fail, error))
+            self._advance(group[0], partial(group[0].painting.fail, self._lean(group[0], error)))
 
-    def _advance(self, active: _Active, move: Callable[[], None]) -> None:
+    def _lean(self, active: Active, error: Exception) -> Exception:
+        """The error; where the memory ran out, the model is kept in less of it from now on."""
+        if not is_out_of_memory(error):
+            return error
+        return OutOfMemory(f"{OUT_OF_MEMORY} {self.shelf.ran_out(active.painting.model)}".strip())
+
+    def _advance(self, active: Active, move: Callable[[], None]) -> None:
         """Let the run go on to its next model call, its end or its failure."""
         try:
             move()
@@ -325,7 +311,7 @@ class Engine:
                 self._behind.submit(self._finish, active)
                 self._behind.submit(self._runs.settle)
 
-    def _once_more(self, before: _Active, error: NotANumber) -> None:
+    def _once_more(self, before: Active, error: NotANumber) -> None:
         """Half precision overflows in some models: go on from the last good step in fp32, once."""
         run, placement = before.run, before.painting.model.placement
         if placement.precision == FULL:
@@ -335,20 +321,20 @@ class Engine:
         origin, branch = run.leaving(run.kept + len(run.recording))
         self._begin(run, dataclasses.replace(run.request, branch=branch), origin, FULL)
 
-    def _stop(self, active: _Active) -> None:
+    def _stop(self, active: Active) -> None:
         self._advance(active, active.painting.stop)
         self._leave(active)
         self._behind.submit(active.run.post, put_aside(active.run))
         self._behind.submit(self._runs.settle)
 
-    def _leave(self, active: _Active) -> None:
+    def _leave(self, active: Active) -> None:
         if active in self._active:
             self._active.remove(active)
 
     def _fail(self, run: Run, error: Exception) -> None:
         self._behind.submit(run.post, failure(run, error))
 
-    def _see(self, active: _Active, seen: StepSeen) -> None:
+    def _see(self, active: Active, seen: StepSeen) -> None:
         """The step seam: record what happened, and have it previewed behind the denoising."""
         model, run, taken = active.painting.model, active.run, seen.taken
         record = RecordedStep(
@@ -359,12 +345,13 @@ class Engine:
             denoised=taken.denoised.float().cpu(),
             guidance=None if seen.guidance is None else seen.guidance.half().cpu(),
             after=seen.after,
-            decode=model.decode,
+            decode=self.decoder(model.name),
         )
         run.recording.append(record)
         start = active.painting.given.start
         if start is not None and run.parent is None and len(run.recording) == 1:
-            encode = partial(model.encode_picture, start.picture)
+            find, picture = partial(self.model, model.name), start.picture
+            encode = lambda: self._between_rounds(find).encode_picture(picture)  # noqa: E731
             run.began_from = Forward(encode, run.first_step, run.request.skipped)
         told = self._told(active, run.kept + len(run.recording) - 1, record)
         if self._settings.previews:
@@ -372,7 +359,7 @@ class Engine:
         else:
             run.post(told)
 
-    def _told(self, active: _Active, index: int, step: RecordedStep, picture: bytes | None = None) -> Step:
+    def _told(self, active: Active, index: int, step: RecordedStep, picture: bytes | None = None) -> Step:
         run, elapsed = active.run, active.elapsed_s
         done = len(run.recording)
         return Step(
@@ -386,7 +373,7 @@ class Engine:
             preview=picture,
         )
 
-    def _preview(self, active: _Active, step: Step, record: RecordedStep, clean: torch.Tensor) -> None:
+    def _preview(self, active: Active, step: Step, record: RecordedStep, clean: torch.Tensor) -> None:
         picture, decoded = None, False
         stale = active.run.kept + len(active.run.recording) > step.index + 2
         began = time.perf_counter()
@@ -403,7 +390,7 @@ class Engine:
             log.warning("no preview of step %d: %s", step.index, error)
         active.run.post(dataclasses.replace(step, preview=picture, decoded=decoded))
 
-    def _finish(self, active: _Active) -> None:
+    def _finish(self, active: Active) -> None:
         """Decode, write, then say so: pictures and their rows are durable before anybody hears of them."""
         run, model = active.run, active.painting.model
         assert active.painting.latents is not None

@@ -46,6 +46,10 @@ class Settings:
     """Whether pictures carry the standard mark (XMP) that they were made by a model."""
     device: str = "auto"
     precision: str = "auto"
+    memory_plan: str = "auto"
+    """How models are kept: one of ``memory.PLANS``."""
+    model_memory_gb: float | None = None
+    """Gigabytes that models may take; None for what is free."""
     previews: bool = True
     open_browser: bool = False
 
@@ -53,6 +57,11 @@ class Settings:
     def public(self) -> bool:
         """Whether others than the person at this machine can reach the page."""
         return self.share or self.behind_proxy or bool(self.space) or self.host not in LOOPBACK
+
+    @property
+    def model_bytes(self) -> int | None:
+        """The memory that models may take; None for what is free."""
+        return None if self.model_memory_gb is None else int(self.model_memory_gb * 2**30)
 
     @property
     def space(self) -> str:
@@ -95,6 +104,8 @@ class Settings:
         add("--no-provenance", dest="provenance", action="store_false", help="no mark of AI in the pictures")
         add("--device", default=env("device", cls.device), help="auto, cpu, cuda or mps")
         add("--precision", default=env("precision", cls.precision), help="auto, fp32, bf16 or fp16")
+        add("--memory-plan", default=env("memory_plan", cls.memory_plan), help="auto, whole, aside, fp8 or streamed")
+        add("--model-memory-gb", type=_decimal, default=env("model_memory_gb", ""), help="memory models may take")
         add("--no-previews", dest="previews", action="store_false", help="paint without previews")
         add("--open", dest="open_browser", action="store_true", help="open the page in the browser")
         given = vars(parser.parse_args(arguments))
@@ -103,6 +114,10 @@ class Settings:
 
 def _number(text: str) -> int | None:
     return int(text) if text else None
+
+
+def _decimal(text: str) -> float | None:
+    return float(text) if text else None
 
 
 def _paths(text: str) -> list[Path]:

@@ -198,7 +198,7 @@ class Studio:
         return Forward(encode, run.first_step, request.skipped)
 
     def _decoder(self, name: str) -> Callable[[Tensor], Tensor]:
-        return self._ask(lambda engine: engine.model(name)).decode
+        return self._ask(lambda engine: engine.decoder(name))
 
     def _ask(self, errand: Callable[[Engine], T]) -> T:
         def asked() -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,11 +24,13 @@ from torch import Tensor, nn
 from studio.diffusion.linear_preview import LinearPreview, fit
 from studio.diffusion.seams import ModelCall, ModelSeam
 from studio.errors import ModelUnavailable
-from studio.models import single_file
-from studio.models.device import Placement
+from studio.models import keeping, single_file
+from studio.models.device import PRECISIONS, Placement
 from studio.models.families.base import Family, Task, in_float
 from studio.models.families.known import family_of
 from studio.models.library import Source
+from studio.models.memory import WHOLE, Plan, Weights, encoder_precision
+from studio.models.weights import DENOISERS, weigh
 
 diffusers.utils.logging.set_verbosity_error()
 diffusers.utils.logging.disable_progress_bar()
@@ -36,6 +38,7 @@ transformers.utils.logging.disable_progress_bar()
 transformers.utils.logging.set_verbosity_error()
 
 T = TypeVar("T")
+ALL_OF_IT = Plan(WHOLE, "all of it on the device")
 UNREADABLE = (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, SingleFileComponentError)
 """What libraries raise over files that are not what they should be."""
 _LOADING = threading.Lock()
@@ -49,8 +52,11 @@ class LoadedModel:
     ``close`` takes the seam out again. Not thread-safe: only the engine's thread uses it.
     """
 
-    def __init__(self, name: str, fingerprint: str, family: Family, placement: Placement) -> None:
+    def __init__(
+        self, name: str, fingerprint: str, family: Family, placement: Placement, plan: Plan, bytes_held: int
+    ) -> None:
         self.name, self.fingerprint, self.family, self.placement = name, fingerprint, family, placement
+        self.plan, self.bytes_held = plan, bytes_held
         self.denoiser = family.denoiser
         self.linear_preview: LinearPreview = fit(self.decode, self.encode)
         self._seam = ModelSeam(self.denoiser)
@@ -148,27 +154,42 @@ class LoadedControl:
         self._seam.remove()
 
 
-def load(source: Source, name: str, placement: Placement) -> LoadedModel:
+def load(
+    source: Source,
+    name: str,
+    placement: Placement,
+    plan: Plan = ALL_OF_IT,
+    digests: Callable[[], Mapping[Path, bytes]] | None = None,
+) -> LoadedModel:
     """Load a pipeline: a diffusers folder, a LoRA in the folder of its model, or a single file.
+    ``digests`` answers the SHA-256 of its files, where somebody else reads them.
 
     Raises:
         ModelUnavailable: if its files are not what they should be.
+        LoadingStopped: if ``digests`` says so.
     """
-    path = source.path
+    path, weights = source.path, weigh(source)
     base = path if path.is_file() or (path / "model_index.json").exists() else path.parent
     if path.is_file():
         pipeline = _told(name, lambda: single_file.read(path, source.nature, source.lender))
     else:
-        pipeline = _read(DiffusionPipeline, base, name, safety_checker=None)
+        pipeline = _read(DiffusionPipeline, base, name, dtype=_dtypes(weights, placement), safety_checker=None)
     family = family_of(pipeline, name)
     if path != base:
         pipeline.load_lora_weights(path)
         pipeline.fuse_lora()
         pipeline.unload_lora_weights()
-    pipeline.to(placement.device)
-    _place(family.denoiser, placement)
-    weights = [path] if path != base or path.is_file() else []
-    return LoadedModel(name, fingerprint(*_denoiser_folders(base), *weights), family, placement)
+    keeping.place(family, placement, plan)
+    parts = [path] if path != base or path.is_file() else []
+    told = fingerprint(*_denoiser_folders(base), *parts, digests=digests() if digests else None)
+    return LoadedModel(name, told, family, placement, plan, weights.held(plan.name, placement.precision))
+
+
+def _dtypes(weights: Weights, placement: Placement) -> dict[str, torch.dtype]:
+    """The precision that each part of a pipeline is read in."""
+    denoiser = dict.fromkeys(DENOISERS, placement.dtype)
+    encoders = {name: PRECISIONS[encoder_precision(size)] for name, size in weights.encoders.items()}
+    return {"default": torch.float32, **denoiser, **encoders}
 
 
 def _denoiser_folders(folder: Path) -> list[Path]:
@@ -181,13 +202,13 @@ def load_control(folder: Path, name: str, placement: Placement) -> LoadedControl
     Raises:
         ModelUnavailable: if its files are not what they should be.
     """
-    module = _read(ControlNetModel, folder, name)
-    _place(module.to(placement.device), placement)
+    module = _read(ControlNetModel, folder, name, dtype=torch.float32)
+    keeping.prepare(module.to(placement.device), placement)
     return LoadedControl(name, fingerprint(folder), module)
 
 
 def _read(kind: Any, folder: Path, name: str, **options: Any) -> Any:
-    options |= {"dtype": torch.float32, "local_files_only": True, "use_safetensors": True}
+    options |= {"local_files_only": True, "use_safetensors": True}
     return _told(name, lambda: kind.from_pretrained(folder, **options))
 
 
@@ -195,37 +216,22 @@ def _told(name: str, read: Callable[[], T]) -> T:
     try:
         with _LOADING:
             return read()
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        AttributeError,
-        SingleFileComponentError,
-    ) as error:
+    except UNREADABLE as error:
         raise ModelUnavailable(f"The model {name!r} could not be read: {error}") from error
 
 
-def _place(module: Any, placement: Placement) -> None:
-    """Precision, memory layout and attention of a denoiser or ControlNet."""
-    module.to(placement.dtype).to(memory_format=torch.channels_last)
-    if placement.attention == "xformers":
-        module.enable_xformers_memory_efficient_attention()
-
-
-def fingerprint(*folders: Path) -> str:
+def fingerprint(*folders: Path, digests: Mapping[Path, bytes] | None = None) -> str:
     """The first ten digits of the SHA-256 of the weights in folders; of a single file its own, as the
-    web UI's model hash."""
+    web UI's model hash. What ``digests`` has is not read."""
+    several = [[one] if one.is_file() else sorted(one.glob("*.safetensors")) for one in folders]
+    found = [_sha256(path, digests or {}) for files in several for path in files]
     if len(folders) == 1 and folders[0].is_file():
-        return _sha256(folders[0]).hex()[:10]
-    files = [[one] if one.is_file() else sorted(one.glob("*.safetensors")) for one in folders]
-    digest = hashlib.sha256()
-    for path in (path for several in files for path in several):
-        digest.update(_sha256(path))
-    return digest.hexdigest()[:10]
+        return found[0].hex()[:10]
+    return hashlib.sha256(b"".join(found)).hexdigest()[:10]
 
 
-def _sha256(path: Path) -> bytes:
+def _sha256(path: Path, digests: Mapping[Path, bytes]) -> bytes:
+    if path in digests:
+        return digests[path]
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()

@@ -8,6 +8,7 @@ autoencoder, and its configuration, from a diffusers folder of its family.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from diffusers import (
 from transformers import CLIPTokenizer
 
 from studio.models.family import Nature
+from studio.models.header import read_header
 from studio.models.scan import WHOLE_FILES
 from studio.presets import PRESETS
 
@@ -32,7 +34,8 @@ V_ANSWER = -1.0
 
 
 def read(path: Path, nature: Nature, lender: Path | None) -> DiffusionPipeline:
-    """The pipeline of a file, in fp32 on the CPU; ``lender`` is the folder that a transformer borrows from.
+    """The pipeline of a file on the CPU, its denoiser in the precision of the file, the rest in fp32;
+    ``lender`` is the folder that a transformer borrows from.
 
     Raises:
         ValueError: if the file holds something else, or not all of it; what else diffusers raises may come as well.
@@ -54,7 +57,7 @@ def _read(path: Path, nature: Nature, lender: Path | None) -> DiffusionPipeline:
 
 
 def _stable_diffusion(path: Path, nature: Nature, config: Path) -> DiffusionPipeline:
-    options: dict[str, Any] = {"config": str(config), "local_files_only": True, "torch_dtype": torch.float32}
+    options: dict[str, Any] = {"config": str(config), "local_files_only": True, "torch_dtype": _stored(path)}
     parts: dict[str, Any] = {"tokenizer": CLIPTokenizer.from_pretrained(TOKENIZER)}
     if nature.inpainting:
         unet = UNet2DConditionModel.from_single_file(str(path), subfolder="unet", in_channels=9, **options)
@@ -68,6 +71,9 @@ def _stable_diffusion(path: Path, nature: Nature, config: Path) -> DiffusionPipe
         if nature.family == "SD 2.x":
             parts["tokenizer"] = CLIPTokenizer.from_pretrained(TOKENIZER, pad_token="!")
     pipeline: DiffusionPipeline = kind.from_single_file(str(path), **parts, **options)
+    for part in (pipeline.vae, pipeline.text_encoder, getattr(pipeline, "text_encoder_2", None)):
+        if part is not None:
+            part.float()
     predicts_v = nature.prediction == "v" or (
         not nature.prediction and nature.family == "SD 2.x" and answers_with_v(pipeline.unet)
     )
@@ -79,12 +85,22 @@ def _stable_diffusion(path: Path, nature: Nature, config: Path) -> DiffusionPipe
 def _borrowing(path: Path, lender: Path) -> DiffusionPipeline:
     _, kind = json.loads((lender / "model_index.json").read_text(encoding="utf-8"))["transformer"]
     transformer = getattr(diffusers, kind).from_single_file(
-        str(path), config=str(lender), subfolder="transformer", local_files_only=True, torch_dtype=torch.float32
+        str(path), config=str(lender), subfolder="transformer", local_files_only=True, torch_dtype=_stored(path)
     )
     pipeline: DiffusionPipeline = DiffusionPipeline.from_pretrained(
         lender, transformer=transformer, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
     )
     return pipeline
+
+
+def _stored(path: Path) -> torch.dtype:
+    """The precision of most of its numbers, or one that holds them exactly: so no more memory is taken than needed."""
+    counts: dict[str, int] = {}
+    for info in read_header(path).tensors.values():
+        counts[info.dtype] = counts.get(info.dtype, 0) + math.prod(info.shape)
+    if counts.get("F32", 0) * 2 > sum(counts.values()):
+        return torch.float32
+    return torch.bfloat16 if counts.get("BF16", 0) > counts.get("F16", 0) else torch.float16
 
 
 @torch.no_grad()
@@ -95,7 +111,7 @@ def answers_with_v(unet: Any) -> bool:
     on epsilon gives it back, and one trained on v, alpha * noise - sigma * x0, does not: the sample
     that the web UI asks with (``sd_models_config.py``).
     """
-    sample = torch.full((1, 4, 8, 8), 0.5)
-    context = torch.full((1, 2, int(unet.config.cross_attention_dim)), 0.5)
+    sample = torch.full((1, 4, 8, 8), 0.5, dtype=unet.dtype)
+    context = torch.full((1, 2, int(unet.config.cross_attention_dim)), 0.5, dtype=unet.dtype)
     answer = unet(sample, 999, context, return_dict=False)[0]
     return float((answer - sample).mean()) < V_ANSWER

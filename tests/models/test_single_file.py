@@ -101,7 +101,7 @@ class Answering(torch.nn.Module):
 
     def __init__(self, offset: float) -> None:
         super().__init__()
-        self.offset = offset
+        self.offset, self.dtype = offset, torch.float32
         self.config = type("Config", (), {"cross_attention_dim": 1024})()
 
     def forward(self, sample: torch.Tensor, *_: Any, **__: Any) -> tuple[torch.Tensor]:
@@ -124,6 +124,7 @@ def test_a_transformer_alone_borrows_the_rest_from_a_folder_of_its_family(tmp_pa
         nature = describe(lender).nature
         pipeline = single_file.read(tmp_path / "alone.safetensors", nature, lender)
         own = DiffusionPipeline.from_pretrained(lender)
+        pipeline.transformer.float()
         mine, theirs = pipeline.transformer.state_dict(), own.transformer.state_dict()
         assert mine.keys() == theirs.keys()
         assert all(torch.equal(mine[key], theirs[key]) for key in theirs)

@@ -1,0 +1,63 @@
+"""Where a loaded model's parts are kept, as its memory plan says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers.hooks import apply_group_offloading
+from torch import nn
+
+from studio.models.device import Placement
+from studio.models.families.base import Family
+from studio.models.memory import ASIDE, SMALL, STREAMED, WHOLE, Plan
+
+STORED = torch.float8_e4m3fn
+"""Of weights in 8 bits: four bits of exponent, three of mantissa."""
+
+
+def place(family: Family, placement: Placement, plan: Plan) -> None:
+    """Put the parts of a family's pipeline where the plan has them, the denoiser in its precision."""
+    pipeline = family.pipeline
+    for name, part in pipeline.components.items():
+        if not isinstance(part, nn.Module):
+            continue
+        if part is family.denoiser:
+            _place_denoiser(part, placement, plan)
+        elif name.startswith("text_encoder") and plan.name in (ASIDE, SMALL, STREAMED):
+            _stream(part, placement)
+        else:
+            part.to(placement.device)
+    if plan.name != WHOLE:
+        for lean in ("enable_tiling", "enable_slicing"):
+            getattr(family.vae, lean, lambda: None)()
+
+
+def _place_denoiser(module: Any, placement: Placement, plan: Plan) -> None:
+    prepare(module, placement)
+    if plan.name == SMALL:
+        module.enable_layerwise_casting(storage_dtype=STORED, compute_dtype=placement.dtype)
+    if plan.name == STREAMED:
+        _stream(module, placement)
+    else:
+        module.to(placement.device)
+
+
+def prepare(module: Any, placement: Placement) -> None:
+    """Precision, memory layout and attention of a denoiser or ControlNet."""
+    module.to(placement.dtype).to(memory_format=torch.channels_last)
+    if placement.attention == "xformers":
+        module.enable_xformers_memory_efficient_attention()
+
+
+def _stream(module: nn.Module, placement: Placement) -> None:
+    """Bring its layers to the device one by one, each when it is called; on a CPU they are there."""
+    if placement.device.type == "cpu":
+        return
+    apply_group_offloading(
+        module,
+        onload_device=placement.device,
+        offload_device=torch.device("cpu"),
+        offload_type="leaf_level",
+        use_stream=placement.device.type == "cuda",
+    )

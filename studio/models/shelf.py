@@ -1,0 +1,228 @@
+"""The models in memory: loaded in a thread behind, let go when others need the room."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import psutil
+import torch
+from torch import Tensor
+
+from studio.errors import StudioError
+from studio.models import memory
+from studio.models.device import Placement
+from studio.models.library import EMBEDDED, EMBEDDED_QUICK, Library, Source
+from studio.models.loader import ALL_OF_IT, LoadedModel, load
+from studio.models.memory import Plan
+from studio.models.reading import read_through
+from studio.models.weights import files, weigh
+from studio.status import Status
+
+OURS = (EMBEDDED, EMBEDDED_QUICK)
+"""They weigh next to nothing: kept whole, and never let go."""
+Key = tuple[str, str]
+"""A model's name, and the precision of its denoiser."""
+
+
+@dataclass(eq=False)
+class _Loading:
+    loaded: Future[LoadedModel]
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Shelf:
+    """Models by name, for the engine's thread. ``in_use`` names those that a run is painted with: they
+    are never let go. ``budget`` is how many bytes models may take; None for what is free."""
+
+    def __init__(
+        self,
+        library: Library,
+        placement: Placement,
+        status: Status,
+        in_use: Callable[[], Collection[LoadedModel]],
+        plan: str = memory.AUTO,
+        budget: int | None = None,
+    ) -> None:
+        self._library, self._placement, self._status = library, placement, status
+        self._in_use, self._asked, self._budget = in_use, plan, budget
+        self._held: OrderedDict[Key, LoadedModel] = OrderedDict()
+        self._loading: dict[Key, _Loading] = {}
+        self._leanest: dict[str, str] = {}
+        """Plans that models may not be better off than, after they ran out of memory."""
+        self._stale: set[Key] = set()
+        """What is to be loaded anew, leaner, as soon as nothing is painted with it."""
+        self._pool = ThreadPoolExecutor(1, "stepwise-loading")
+        self.waits_for = ""
+        """The model that waits until another is done with and has made room."""
+
+    @property
+    def held(self) -> list[LoadedModel]:
+        """What is loaded, the one used longest ago first."""
+        return list(self._held.values())
+
+    def ready(self, name: str) -> bool:
+        """Whether ``get`` would answer at once. If not, the model is loaded behind, or waits for room."""
+        key = self._key(name)
+        if key in self._stale and self._held[key] not in self._in_use():
+            self._let_go(key)
+        if key in self._held:
+            return key not in self._stale
+        if key not in self._loading:
+            self._begin(key, patient=True)
+        return key in self._loading and self._loading[key].loaded.done()
+
+    def get(self, name: str, precision: str = "") -> LoadedModel:
+        """The model, in the precision chosen for this machine or another; waits until it is loaded.
+
+        Raises:
+            ModelUnavailable: if it cannot be.
+            LoadingStopped: if ``stop`` was called meanwhile.
+        """
+        key = self._key(name, precision)
+        if key not in self._held:
+            if key not in self._loading:
+                self._begin(key, patient=False)
+            try:
+                self._held[key] = self._loading[key].loaded.result()
+            finally:
+                del self._loading[key]
+        self._held.move_to_end(key)
+        return self._held[key]
+
+    def stop_unless(self, wanted: Collection[str]) -> None:
+        """Stop loading what nobody wants any more."""
+        for key, loading in list(self._loading.items()):
+            if key[0] not in wanted and not loading.loaded.done():
+                loading.stop.set()
+                loading.loaded.add_done_callback(_close)
+                del self._loading[key]
+        if self.waits_for not in wanted:
+            self.waits_for = ""
+
+    def ran_out(self, model: LoadedModel) -> str:
+        """Keep a model leaner from its next loading on, after it ran out of memory: what is done, as a
+        sentence; empty if nothing leaner is there."""
+        leaner = memory.leaner(model.plan.name, self._placement.device.type)
+        if leaner is None or self._asked != memory.AUTO:
+            return ""
+        self._leanest[model.name] = leaner
+        self._stale.add(self._key(model.name, model.placement.precision))
+        return "Painted again, the model is kept in less memory."
+
+    def decoder(self, name: str, ask: Callable[[Callable[[], LoadedModel]], LoadedModel]) -> Callable[[Tensor], Tensor]:
+        """A function that decodes latents of a model, and holds on to none: if it was let go
+        meanwhile, the engine is ``ask``\\ ed to load it again."""
+
+        def decode(latents: Tensor) -> Tensor:
+            model = self._held.get(self._key(name))
+            return (model or ask(partial(self.get, name))).decode(latents)
+
+        return decode
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.stop_unless(())
+        self._pool.shutdown(cancel_futures=True)
+        for key in list(self._held):
+            self._let_go(key)
+
+    def _key(self, name: str, precision: str = "") -> Key:
+        return name, precision or self._placement.precision
+
+    def _begin(self, key: Key, patient: bool) -> None:
+        """Load a model behind; a patient one waits if there will be more room when others are done with."""
+        try:
+            source = self._library.source(key[0])
+            plan = self._plan(source, key, patient)
+        except StudioError as error:
+            self._loading[key] = _Loading(_failed(error))
+            return
+        if plan is None:
+            self.waits_for = key[0]
+            return
+        self.waits_for = ""
+        stop = threading.Event()
+        placement = dataclasses.replace(self._placement, precision=key[1])
+        self._loading[key] = _Loading(self._pool.submit(self._load, source, key[0], placement, plan, stop), stop)
+
+    def _plan(self, source: Source, key: Key, patient: bool) -> Plan | None:
+        """How it is kept, after others that nobody needs were let go; None if it should wait."""
+        if key[0] in OURS:
+            return ALL_OF_IT
+        weights, kind = weigh(source), self._placement.device.type
+        choose = partial(memory.choose, weights, kind, key[1], asked=self._asked)
+        not_before = self._leanest.get(key[0], memory.WHOLE)
+        best = choose(free=2**62, not_before=not_before).name
+        while True:
+            try:
+                plan = choose(free=self._free(), not_before=not_before)
+            except StudioError:
+                plan = None
+            if (plan is not None and plan.name == best) or not self._make_room():
+                break
+        busy = any(name not in OURS for name, _ in self._held)
+        if patient and busy and (plan is None or plan.name != best):
+            return None
+        return plan or choose(free=self._free(), not_before=not_before)
+
+    def _make_room(self) -> bool:
+        """Let go of the model used longest ago that nothing is painted with."""
+        used = self._in_use()
+        for key, model in self._held.items():
+            if model not in used and key[0] not in OURS:
+                self._let_go(key)
+                return True
+        return False
+
+    def _let_go(self, key: Key) -> None:
+        self._stale.discard(key)
+        self._held.pop(key).close()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _free(self) -> int:
+        if self._budget is not None:
+            return self._budget - sum(model.bytes_held for (name, _), model in self._held.items() if name not in OURS)
+        if self._placement.device.type == "cuda":
+            spare = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+            return int(torch.cuda.mem_get_info(self._placement.device)[0]) + spare
+        return int(psutil.virtual_memory().available)
+
+    def _load(self, source: Source, name: str, placement: Placement, plan: Plan, stop: threading.Event) -> LoadedModel:
+        """Read the files through beside the loading, for progress, hash and the system's cache."""
+        began = time.perf_counter()
+
+        def tell(done: int, total: int) -> None:
+            spent = time.perf_counter() - began
+            left = f", about {spent / done * (total - done):.0f} s" if spent > 1 else ""
+            self._status.tell(f"loading {name} · {done / max(total, 1):.0%} of {total / 2**30:.1f} GB{left}")
+
+        with ThreadPoolExecutor(1, "stepwise-reading") as reading:
+            digests = reading.submit(read_through, files(source), tell, stop)
+            try:
+                return load(source, name, placement, plan, digests.result)
+            except StudioError:
+                stop.set()
+                raise
+            finally:
+                self._status.ready(f"{placement} · {name}: {plan.sentence}" if name not in OURS else str(placement))
+
+
+def _failed(error: StudioError) -> Future[LoadedModel]:
+    future: Future[LoadedModel] = Future()
+    future.set_exception(error)
+    return future
+
+
+def _close(loaded: Future[LoadedModel]) -> None:
+    if not loaded.cancelled() and loaded.exception() is None:
+        loaded.result().close()

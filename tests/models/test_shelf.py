@@ -1,0 +1,204 @@
+"""Models in memory: loaded behind what is being painted, let go for others, leaner after memory ran out."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from studio import GenerationRequest, Run, Settings, Studio
+from studio.errors import GenerationFailed
+from studio.events import Started
+from studio.models import shelf
+from studio.models.library import EMBEDDED
+from studio.models.loader import LoadedModel, load
+from tests.tiny_models import stable_diffusion
+
+KIB = 2**10
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("shelf")
+    for name in ("one", "two", "three"):
+        stable_diffusion(made / name)
+    return made
+
+
+@pytest.fixture
+def open_studio(folder: Path, tmp_path: Path) -> Iterator[Callable[..., Studio]]:
+    opened: list[Studio] = []
+
+    def make(**more: Any) -> Studio:
+        settings = Settings(models=(folder,), outputs=tmp_path / "out", device="cpu", precision="fp32", **more)
+        opened.append(Studio(settings))
+        assert opened[-1].submit(GenerationRequest(steps=1)).result.paths
+        return opened[-1]
+
+    yield make
+    for studio in opened:
+        studio.close()
+
+
+def asked(model: str, **values: Any) -> GenerationRequest:
+    return GenerationRequest(model=model, **({"steps": 3, "seed": 1, "width": 64, "height": 64} | values))
+
+
+@contextmanager
+def held_up(name: str) -> Iterator[threading.Event]:
+    """Loading that model waits for the event."""
+    go_on = threading.Event()
+
+    def slow(source: Any, model: str, *rest: Any) -> LoadedModel:
+        if model == name:
+            assert go_on.wait(60)
+        return load(source, model, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shelf, "load", slow)
+        try:
+            yield go_on
+        finally:
+            go_on.set()
+
+
+def started(run: Run) -> bool:
+    return any(isinstance(event, Started) for event in run.events_after(0))
+
+
+def loaded(studio: Studio) -> list[str]:
+    assert studio.engine is not None
+    return [model.name for model in studio.engine.shelf.held]
+
+
+def test_one_model_paints_while_another_is_loaded(open_studio: Callable[..., Studio]) -> None:
+    studio = open_studio()
+    with held_up("one") as go_on:
+        waits = studio.submit(asked("one"))
+        assert studio.submit(GenerationRequest(steps=3), owner="somebody").result.paths
+        assert not started(waits)
+        go_on.set()
+        assert waits.result.paths
+
+
+def test_a_model_nobody_wants_any_more_is_not_loaded_to_its_end(open_studio: Callable[..., Studio]) -> None:
+    studio = open_studio()
+    with held_up("one") as go_on:
+        run = studio.submit(asked("one"))
+        assert studio.submit(GenerationRequest(steps=2), owner="somebody").result.paths
+        run.cancel()
+        list(run)
+        go_on.set()
+        assert studio.submit(asked("two")).result.paths
+        assert "one" not in loaded(studio)
+    assert studio.submit(asked("one")).result.paths
+
+
+def test_the_one_used_longest_ago_makes_room(open_studio: Callable[..., Studio], one_fits: float) -> None:
+    studio = open_studio(model_memory_gb=one_fits)
+    for name in ("one", "two", "one", "three"):
+        assert studio.submit(asked(name)).result.paths
+        assert loaded(studio) == [EMBEDDED, name]
+
+
+@pytest.fixture
+def one_fits(monkeypatch: pytest.MonkeyPatch, folder: Path) -> float:
+    """Gigabytes that are enough for one of the tiny models and not for two."""
+    from studio.models import memory, weights
+    from studio.models.library import Source
+
+    monkeypatch.setattr(memory, "WORKING", dict.fromkeys(memory.WORKING, 0))
+    held = weights.weigh(Source(folder / "one")).held(memory.WHOLE, "fp32")
+    return 1.5 * held / memory.GIB
+
+
+def test_what_is_let_go_is_gone_and_its_steps_can_still_be_seen(
+    open_studio: Callable[..., Studio], one_fits: float
+) -> None:
+    studio = open_studio(model_memory_gb=one_fits)
+    run = studio.submit(asked("one"))
+    assert run.result.paths
+    assert studio.engine is not None
+    gone = weakref.ref(next(model for model in studio.engine.shelf.held if model.name == "one").denoiser)
+    assert studio.submit(asked("two")).result.paths
+    gc.collect()
+    assert gone() is None
+    run.steps[0].pictures.clear()
+    assert run.steps[0].preview
+    branch = studio.branch(run, 1)
+    assert branch.result.paths
+    assert torch.equal(branch.steps[-1].latents, run.steps[-1].latents)
+
+
+def test_a_model_that_has_no_room_waits_until_another_is_done_with(
+    open_studio: Callable[..., Studio], one_fits: float
+) -> None:
+    studio = open_studio(model_memory_gb=one_fits)
+    ended: list[str] = []
+    dropped = studio._ended
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(studio, "_ended", lambda run, end: ended.append(run.id) or dropped(run, end))  # type: ignore[func-returns-value]
+        long = studio.submit(asked("one", steps=40))
+        next(event for event in long if isinstance(event, Started))
+        other = studio.submit(asked("two"))
+        behind = studio.submit(asked("one"), owner="somebody")
+    assert other.result.paths
+    assert behind.result.paths
+    assert ended.index(long.id) < ended.index(other.id) < ended.index(behind.id)
+
+
+def test_after_memory_ran_out_the_next_try_is_leaner(open_studio: Callable[..., Studio]) -> None:
+    studio = open_studio()
+    assert studio.engine is not None
+    assert studio.submit(asked("one")).result.paths
+    model = studio.engine.model("one")
+
+    def no_room(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("no room")
+
+    vars(model)["compute"] = no_room
+    failed = studio.submit(asked("one"))
+    with pytest.raises(GenerationFailed, match="kept in less memory"):
+        _ = failed.result
+    again = studio.submit(asked("one"))
+    assert again.result.paths
+    leaner = studio.engine.model("one")
+    assert leaner is not model
+    assert leaner.plan.name == "fp8"
+
+
+def test_eight_bits_take_a_quarter_of_the_memory_and_paint_nearly_the_same(open_studio: Callable[..., Studio]) -> None:
+    whole, small = open_studio(), open_studio(memory_plan="fp8")
+    runs = [studio.submit(asked("one", steps=2, reproducible=True)) for studio in (whole, small)]
+    assert all(run.result.paths for run in runs)
+    difference = (runs[0].steps[-1].latents - runs[1].steps[-1].latents).abs().mean()
+    assert 0 < difference < 0.2 * runs[0].steps[-1].latents.abs().mean()
+    sizes = []
+    for studio in (whole, small):
+        assert studio.engine is not None
+        parameters = studio.engine.model("one").denoiser.parameters()
+        sizes.append(sum(each.numel() * each.element_size() for each in parameters))
+    assert sizes[1] < 0.45 * sizes[0]
+
+
+def test_what_does_not_fit_at_all_is_told_and_the_next_job_works(open_studio: Callable[..., Studio]) -> None:
+    studio = open_studio(model_memory_gb=0.5)
+    with pytest.raises(GenerationFailed, match="GB of memory"):
+        _ = studio.submit(asked("one")).result
+    assert studio.submit(GenerationRequest(steps=1)).result.paths
+
+
+def test_progress_is_told_in_bytes(open_studio: Callable[..., Studio]) -> None:
+    studio = open_studio()
+    told: list[str] = []
+    vars(studio.status)["tell"] = told.append
+    assert studio.submit(asked("one")).result.paths
+    assert any(message.startswith("loading one · 100% of 0.0 GB") for message in told)
+    assert "all of it on the CPU in fp32" in studio.status.state.placement
