@@ -60,7 +60,7 @@ def build() -> Any:
     )
 
 
-class Shelf:
+class Models:
     """Answers over one studio's library, catalogue and downloads."""
 
     def __init__(self, studio: Studio, visitors: Visitors) -> None:

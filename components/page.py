@@ -68,8 +68,8 @@ DAY_S = 86_400
 def build(studio: Studio) -> gr.Blocks:
     """The page over a studio."""
     visitors = Visitors(studio.settings.public)
-    browsing, shelf = gallery.Gallery(studio, visitors), models.Shelf(studio, visitors)
-    functions = [*Looking(studio, visitors).functions(), *browsing.functions(), *shelf.functions()]
+    browsing, offering = gallery.Gallery(studio, visitors), models.Models(studio, visitors)
+    functions = [*Looking(studio, visitors).functions(), *browsing.functions(), *offering.functions()]
     with gr.Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
         gr.HTML(HEADER, js_on_load=HEADER_SCRIPT, padding=False)
         if studio.settings.space_login:
@@ -107,7 +107,7 @@ def build(studio: Studio) -> gr.Blocks:
         bind(made, widgets, actions, panel, parts, page)
         bind_how(made, widgets, drawn, explained)
         bind_gallery(made, browsing, widgets, kept, download, drawn)
-        bind_models(made, shelf, widgets, shown_models)
+        bind_models(made, offering, widgets, shown_models)
     return page
 
 

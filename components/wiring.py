@@ -15,7 +15,7 @@ from components.controls import Actions, Controls
 from components.drawing import OWN, PICTURE, DrawingActions
 from components.gallery import Gallery
 from components.how import How
-from components.models import Shelf
+from components.models import Models
 from components.suggestions import on_unknown, surprise
 from studio import advice
 from studio.canvas.preprocess import is_ready
@@ -189,12 +189,12 @@ def bind_gallery(
     gallery.zip(browsing.zip, outputs=download, **PRIVATE).then(None, js=CLICK_DOWNLOAD)
 
 
-def bind_models(made: Bindings, shelf: Shelf, controls: Controls, models: Any) -> None:
+def bind_models(made: Bindings, shown: Models, controls: Controls, models: Any) -> None:
     """Tie the choice of a model to the controls."""
 
     def use(event: gr.EventData) -> list[Any]:
-        name = shelf.chosen(event)
-        return [gr.Dropdown(choices=shelf.names, value=name), *made.fitted(name)]
+        name = shown.chosen(event)
+        return [gr.Dropdown(choices=shown.names, value=name), *made.fitted(name)]
 
     models.use(use, outputs=[controls.model, *(getattr(controls, name) for name in fitting.DECIDED)], **QUICK)
 

@@ -42,6 +42,7 @@ async function begin() {
   if (mine !== round) return;
   if (!answer.models) return void setTimeout(begin, PAUSE_MS); // the page was not yet told who looks
   find("sides").hidden = !answer.owner;
+  search.placeholder = answer.owner ? "Find by name, family or trigger word" : "Find by name or family";
   if (kind && !answer.kinds[kind]) { kind = ""; return void begin(); }
   shown = answer.models;
   list.replaceChildren(...shown.map(row));

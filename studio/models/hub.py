@@ -108,8 +108,13 @@ def fetch(found: Listing, piece: Piece, to: Path, tell: Callable[[int], None]) -
             )
             file.flush()
             os.fsync(file.fileno())
-    except HTTPError as error:
+    except (HTTPError, OfflineModeIsEnabled) as error:
         raise _told(found.repo, error) from error
+    except OSError as error:
+        if error.errno is not None:  # the disk's; else the library's own, of a size that is not the one the hub told
+            raise
+        part.unlink(missing_ok=True)
+        raise StudioError(_BROKEN.format(piece.path)) from error
     _check(part, piece, tell)
     part.replace(to)
 

@@ -131,6 +131,15 @@ def test_a_run_is_watched_while_it_is_painted(browser: Browser, shared: Served) 
         page.context.close()
 
 
+def test_an_artist_sees_which_models_there_are_and_nothing_to_download(people: list[Page]) -> None:
+    ada = people[0]
+    ada.get_by_role("tab", name="Models").click()
+    expect(ada.get_by_role("button", name="Paint with stepwise-embedded", exact=True)).to_be_visible()
+    expect(ada.get_by_role("button", name="Get more")).to_have_count(0)
+    expect(ada.locator(".sw-m-list summary")).to_have_count(0)
+    ada.get_by_role("tab", name="Create").click()
+
+
 def test_no_markup_runs_wherever_it_is_put(people: list[Page], shared: Served, tmp_path: Path) -> None:
     ada = people[0]
     paint(ada, CANARY)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from components.models import MOST_MODELS, Shelf, size_of
+from components.models import MOST_MODELS, Models, size_of
 from components.visitors import Visitors
 from studio.gallery.inputs import Inputs
 from studio.gallery.pictures import LOCAL
@@ -42,8 +42,8 @@ class Page:
         portraits = Thumbnails(folder / "thumbnails", Inputs(folder / "inputs").read)
         studio: Any = SimpleNamespace(library=library, downloads=self.downloads, portraits=portraits)
         visitors = Visitors(public=True)
-        self.studio, self.shelf = studio, Shelf(studio, visitors)
-        self.functions: dict[str, Any] = {each.__name__: each for each in self.shelf.functions()}
+        self.studio, self.models = studio, Models(studio, visitors)
+        self.functions: dict[str, Any] = {each.__name__: each for each in self.models.functions()}
         self.owner, self.artist = (visitors.admit(request(name)) for name in (LOCAL, "user-ada"))
 
     def ask(self, name: str, session: object, /, **asked: Any) -> Any:
@@ -133,10 +133,10 @@ def test_a_download_begins_once_its_licence_is_accepted(page: Page, monkeypatch:
 
 
 def test_only_what_is_here_can_be_painted_with(page: Page) -> None:
-    assert page.shelf.chosen(SimpleNamespace(_data={"name": "mine"})) == "mine"  # type: ignore[arg-type]
+    assert page.models.chosen(SimpleNamespace(_data={"name": "mine"})) == "mine"  # type: ignore[arg-type]
     for name in ("fox", "../mine", None, 3):
         with pytest.raises(gr.Error):
-            page.shelf.chosen(SimpleNamespace(_data={"name": name}))  # type: ignore[arg-type]
+            page.models.chosen(SimpleNamespace(_data={"name": name}))  # type: ignore[arg-type]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -12,11 +12,13 @@ import numpy
 import pytest
 from safetensors.numpy import save
 
+from studio.models import device
 from studio.models.catalogue import CATALOGUE
 from studio.models.download import PARTIAL, Downloads, Phase, Progress
 from studio.models.family import Kind
-from studio.models.library import Library
+from studio.models.library import Library, Source
 from studio.models.licences import LicenceNotAccepted, Licences
+from studio.models.loader import load
 from tests.hub import TOKEN, Hub, hub_at_work
 
 TINY, LORA, PIPELINE, GATED = "taesd", "sdxl_lightning_4step_lora", "stable-diffusion-v1-5", "FLUX.1-schnell"
@@ -98,6 +100,21 @@ def test_of_a_pipeline_one_edition_comes_under_the_plain_names_and_no_pickle(hub
     assert list(Library([downloads.folder]).of_kind(Kind.CHECKPOINT)) == [PIPELINE]
 
 
+def test_a_pipeline_that_was_downloaded_is_loaded_as_it_was(hub: Hub, downloads: Downloads, models: Path) -> None:
+    tiny = models / "tiny-epsilon"
+    files = {path.relative_to(tiny).as_posix(): path.read_bytes() for path in tiny.rglob("*") if path.is_file()}
+    hub.repos[CATALOGUE[PIPELINE].repo] = {
+        name.replace(".safetensors", ".fp16.safetensors"): content for name, content in files.items()
+    }
+    assert ended(downloads, PIPELINE).phase == Phase.DONE
+    library = Library([downloads.folder])
+    loaded = load(library.source(PIPELINE), PIPELINE, device.choose("cpu", "fp32"))
+    assert loaded.fingerprint == load(Source(tiny), "tiny", device.choose("cpu", "fp32")).fingerprint
+    fitting = library.fitting(PIPELINE)
+    assert fitting is not None
+    assert fitting.side == 512
+
+
 def test_a_single_file_comes_alone(hub: Hub, downloads: Downloads) -> None:
     assert ended(downloads, LORA).phase == Phase.DONE
     assert (downloads.folder / CATALOGUE[LORA].file).read_bytes() == WEIGHTS
@@ -150,10 +167,11 @@ def test_a_line_that_breaks_is_gone_on_with(hub: Hub, downloads: Downloads) -> N
     assert (downloads.folder / TINY / "diffusion_pytorch_model.safetensors").read_bytes() == WEIGHTS
 
 
+@pytest.mark.parametrize("longer", [-5, 0, 5])
 @pytest.mark.parametrize("path", ["diffusion_pytorch_model.safetensors", "config.json"])
-def test_what_is_not_what_the_hub_has_is_thrown_away(hub: Hub, downloads: Downloads, path: str) -> None:
+def test_what_is_not_what_the_hub_has_is_thrown_away(hub: Hub, downloads: Downloads, path: str, longer: int) -> None:
     given = hub.repos[CATALOGUE[TINY].repo][path]
-    hub.claimed[path] = os.urandom(len(given))
+    hub.claimed[path] = os.urandom(len(given) + longer)
     progress = ended(downloads, TINY)
     assert progress.phase == Phase.FAILED
     assert "not what the hub has" in progress.sentence
@@ -169,6 +187,11 @@ def test_a_gated_model_asks_for_a_token_and_comes_with_one(
     assert "Your token may not fetch" in ended(downloads, GATED).sentence
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     assert ended(downloads, GATED).phase == Phase.DONE
+
+
+def test_offline_it_is_told(hub: Hub, downloads: Downloads, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE" in ended(downloads, TINY).sentence
 
 
 def test_the_disk_is_looked_at_before(hub: Hub, downloads: Downloads, monkeypatch: pytest.MonkeyPatch) -> None:
