@@ -20,6 +20,7 @@ from PIL import Image
 from components import fitting, footer, how, recent, stage, tree
 from components.controls import LOCKED
 from components.form import Form, fields_of
+from components.listening import is_listening
 from components.loading import Downloading
 from components.viewers import Viewers
 from components.visitors import Visitors
@@ -77,7 +78,7 @@ class Bindings:
             if not may_be_shown():
                 gr.Info("It comes next, after what is being painted.")
             while not may_be_shown():
-                run.renew()
+                _renew(run, request)
                 yield SKIP, SKIP, SKIP, SKIP
                 time.sleep(HEARTBEAT_S)
 
@@ -163,7 +164,7 @@ class Bindings:
         with self._viewers.reading(tab, run):
             begun: tuple[Any, Any] = self._tree(run), SKIP if locked else run.request.seed
             while not (run.ended and position and not run.events_after(position, 0)):
-                run.renew()
+                _renew(run, request)
                 events = run.events_after(position, HEARTBEAT_S)
                 position += len(events)
                 if self._viewers.shown(tab) is not run:
@@ -308,6 +309,10 @@ class Bindings:
         """The settings made for the chosen model."""
         return fitting.fitted(self._studio.library.fitting(model), self._studio.library.native_side(model))
 
+    def count(self, prompt: str | None, model: str) -> str:
+        """How long a prompt is for the chosen model; empty where nobody counts."""
+        return escape(str(self._studio.count(prompt or "", model) or ""))
+
     def on_size(self, width: float | None, height: float | None, model: str) -> str:
         """A word on the size for the chosen model."""
         return advice.on_size(width or 0, height or 0, self._studio.library.native_side(model))
@@ -365,6 +370,12 @@ class Bindings:
         run, session = self._shown(request), self._visitors.admit(request)
         view = stage.View.of(run, session).value if run is not None and run.ended else stage.IDLE
         return view | {"state": "failed", "message": str(error), "session": session}, SKIP, SKIP, SKIP
+
+
+def _renew(run: Run, request: gr.Request) -> None:
+    """Renew a run's lease, as long as somebody hears of it."""
+    if is_listening(request):
+        run.renew()
 
 
 def _whole(text: str, name: str) -> int:

@@ -67,14 +67,16 @@ class Actions:
     reuse: Any
     open_picture: Any
     open_run: Any
+    count: Any
+    negative_count: Any
     prompt_note: Any
     steps_note: Any
     cfg_note: Any
     size_note: Any
 
 
-def _note() -> Any:
-    return gr.HTML("", elem_classes="sw-note", padding=False)
+def _note(*more: str) -> Any:
+    return gr.HTML("", elem_classes=["sw-note", *more], padding=False)
 
 
 def _solver() -> tuple[Any, Any]:
@@ -111,12 +113,14 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         EXAMPLES[0], label="Prompt", lines=3, max_lines=8, elem_id="prompt", placeholder="What shall it be?"
     )
     suggestions.build()
+    count = _note("sw-count")
     prompt_note = _note()
     with gr.Row(elem_classes="sw-chips"):
         surprise = gr.Button("Surprise me", size="sm", elem_id="surprise", min_width=60)
         examples = tuple(gr.Button(text, size="sm", min_width=60) for text in EXAMPLES[1:])
     paint = gr.Button("Paint  ·  Ctrl ↵", variant="primary", elem_id="paint", size="lg")
     negative = gr.Textbox("", label="Negative prompt", lines=1, max_lines=4, elem_id="negative")
+    negative_count = _note("sw-count")
     model = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")
     sampler, schedule = _solver()
     steps = gr.Slider(1, 150, DEFAULT.steps, step=1, label="Steps", elem_id="steps", buttons=[])
@@ -160,5 +164,5 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         seed,
         drawing,
     )
-    notes = (prompt_note, steps_note, cfg_note, size_note)
+    notes = (count, negative_count, prompt_note, steps_note, cfg_note, size_note)
     return controls, Actions(paint, surprise, examples, reuse, open_picture, open_run, *notes)

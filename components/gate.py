@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.access import BROWSER, VISITOR, YEAR_S, Access, Visitor, new_name
 from components.events import Events
+from components.listening import Listening
 from components.plain import cookie, sentence
 from components.schema import CHECKED, Schema
 from studio.sharing import roles
@@ -20,6 +21,7 @@ from studio.sharing.roles import Role
 
 OURS = re.compile(r"/(enter|watch|owner)/.*|/login|/owner|/watch/[\w-]+")
 SESSION = re.compile(r"/gradio_api/heartbeat/(?P<session>[\w-]+)")
+STREAM = "/gradio_api/queue/data"
 NO_LINK = "This page opens by a link: ask whoever runs it for one. A link that worked before has expired or was ended."
 FOREIGN = "Another page sent this request, so it was not done."
 
@@ -29,6 +31,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, access: Access, ours: Router, schema: Schema) -> None:
         self._app, self._access, self._ours, self._events = app, access, ours, Events(app, schema)
+        self._listening = Listening()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Whatever is neither HTTP nor the start of the server is refused."""
@@ -37,7 +40,10 @@ class Gate:
         elif scope["type"] == "http":
             asked, path = HTTPConnection(scope), get_route_path(scope)
             answer = self._refusal(asked, path) or self._app_for(path)
-            await answer(scope, receive, self._marked(asked, send))
+            self._listening.noted(scope)
+            session = asked.query_params.get("session_hash", "") if path == STREAM else ""
+            with self._listening.stream(session):
+                await answer(scope, receive, self._marked(asked, send))
         else:
             await send({"type": "websocket.close", "code": 1008})
 
@@ -63,7 +69,7 @@ class Gate:
 
     def _in_session(self, asked: HTTPConnection, path: str, visitor: Visitor) -> bool:
         named = SESSION.fullmatch(path)
-        if visitor.role is Role.WATCHER or (named is None and path != "/gradio_api/queue/data"):
+        if visitor.role is Role.WATCHER or (named is None and path != STREAM):
             return True
         session = named["session"] if named else asked.query_params.get("session_hash", "")
         return self._access.owns_session(session, visitor)

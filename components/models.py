@@ -100,8 +100,9 @@ class Models:
         kind = _text(asked.get("kind"))
         of_kind = [found for found in fitting if not kind or _kind(found) == kind]
         first = max(_number(asked.get("first")), 0)
+        tags = {found.path: name for name, found in self._studio.library.of_kind(Kind.LORA).items()}
         painted = self._studio.library.painted_as() | {found.path: found.name for found in OURS}
-        shown = [self._row(found, painted, owner) for found in of_kind[first : first + MOST_MODELS]]
+        shown = [self._row(found, painted, tags, owner) for found in of_kind[first : first + MOST_MODELS]]
         state = {"all": len(there), "scanning": self._studio.library.scanning, "owner": owner}
         return {"models": shown, "total": len(of_kind), "kinds": dict(counts)} | state
 
@@ -172,11 +173,12 @@ class Models:
     def _all(self) -> Iterable[Found]:
         return [*OURS, *sorted(self._studio.library.found, key=lambda found: found.name.lower())]
 
-    def _row(self, found: Found, painted: dict[Any, str], owner: bool) -> Asked:
+    def _row(self, found: Found, painted: dict[Any, str], tags: dict[Any, str], owner: bool) -> Asked:
         """What the page shows of a model."""
         paint = painted.get(found.path, "")
         known: Asked = {"id": _key(found), "name": paint or found.name, "kind": _kind(found)}
         known |= {"family": found.nature.family, "paint": paint, "picture": _picture(found) is not None}
+        known |= {"tag": f"<lora:{tags[found.path]}:1>" if found.path in tags else ""}
         if not owner:
             return known
         sha256 = self._studio.library.sha256(found)

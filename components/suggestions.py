@@ -13,6 +13,7 @@ import gradio as gr
 from components.stage import ASSETS
 from studio import prompt_schedule
 from studio.models.library import EMBEDDED, EMBEDDED_FOLDER, EMBEDDED_QUICK
+from studio.prompting.lora_tags import lora_tags
 
 EXAMPLES = (
     "a cat on a rainy street at night",
@@ -63,7 +64,7 @@ def surprise() -> str:
 def unknown(prompt: str) -> list[str]:
     """The words of a prompt that the embedded model was never taught, each once, in order.
     Scheduling marks are no words; plurals of what it knows count as known."""
-    texts = {*prompt_schedule.words(prompt, 4)}
+    texts = {*prompt_schedule.words(lora_tags(prompt)[0], 4)}
     words = [word for text in sorted(texts) for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text)]
     return [word for word in dict.fromkeys(words) if not _is_known(word.lower())]
 

@@ -202,6 +202,9 @@ def bind_models(made: Bindings, shown: Models, controls: Controls, models: Any) 
 def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingActions) -> None:
     for widget in (controls.prompt, controls.model):
         widget.change(on_unknown, [controls.prompt, controls.model], actions.prompt_note, **QUICK)
+    counted = ((controls.prompt, actions.count), (controls.negative_prompt, actions.negative_count))
+    for box, note in counted:
+        gr.on([box.change, controls.model.change], made.count, [box, controls.model], note, **QUICK)
     gr.on(
         [controls.steps.change, controls.drawing.strength.change],
         lambda steps, strength: advice.on_strength(steps or 0, strength or 0),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 PRESETS = Path(__file__).parent.parent / "presets"
+CLIP_TOKENIZER = PRESETS / "configs" / "clip-tokenizer"
 AUTOMATIC = "Automatic"
 SCHEDULES = (
     AUTOMATIC,

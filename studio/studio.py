@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from studio.diffusion.attention import WordMap
     from studio.diffusion.forward_process import Noised
     from studio.engine import Engine
+    from studio.prompting.counting import Count
     from studio.timeline.forward import Forward
 
 log = logging.getLogger("stepwise")
@@ -170,6 +171,14 @@ class Studio:
             StudioError: for a model that is no UNet, or an engine that has stopped.
         """
         return self._ask(lambda engine: engine.words(run, index))
+
+    def count(self, prompt: str, model: str) -> Count | None:
+        """How many tokens a prompt has for a model, and where its chunks begin; None for a model that
+        CLIP alone does not read for, or one that is not here."""
+        from studio.prompting.counting import count  # here, since it loads a tokenizer
+
+        tokenizer = self.library.tokenizer(model)
+        return None if tokenizer is None or not tokenizer.is_dir() else count(prompt, tokenizer)
 
     def noised(self, picture: Image.Image, timestep: int, model: str = EMBEDDED) -> Noised:
         """A picture after so many steps (0 to 999) of the noising a model was trained with, as

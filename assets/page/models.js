@@ -124,6 +124,7 @@ function row(model) {
     plain.append(...summary.children);
     item.append(plain);
   }
+  if (model.tag) item.append(act(button("Add to prompt", () => addToPrompt(model.tag)), `Add ${model.name} to the prompt`));
   if (model.paint) item.append(act(button("Paint with it", () => paint(model.paint)), `Paint with ${model.paint}`));
   return item;
 }
@@ -133,6 +134,13 @@ function act(node, label) {
   const acts = made("div", "acts");
   acts.append(node);
   return acts;
+}
+
+function addToPrompt(tag) {
+  const box = document.querySelector("#prompt textarea");
+  box.value = `${box.value.trimEnd()} ${tag}`.trimStart();
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+  document.querySelector('#tabs button[role="tab"]').click();
 }
 
 function paint(name) {

@@ -14,7 +14,7 @@ from studio.models.family import Kind, Nature
 from studio.models.hashes import Hashes
 from studio.models.layouts import model_folders
 from studio.models.scan import Found, candidates, describe, hub_cache
-from studio.presets import FITTING, Fitting
+from studio.presets import CLIP_TOKENIZER, FITTING, Fitting
 from studio.prompting.lora_tags import LoraTag, lora_tags
 
 EMBEDDED = "stepwise-embedded"
@@ -106,6 +106,14 @@ class Library:
         if name not in controls:
             raise ModelUnavailable(f"There is no ControlNet of that name. There are: {', '.join(controls)}.")
         return controls[name]
+
+    def tokenizer(self, name: str) -> Path | None:
+        """The folder of the CLIP tokenizer by which a model reads its prompts; None where CLIP alone does not."""
+        path = self._folders().get(EMBEDDED if name == EMBEDDED_QUICK else name)
+        fitting = self.fitting(name)
+        if path is None or (fitting is not None and fitting.flow):
+            return None
+        return CLIP_TOKENIZER if path.is_file() else path / "tokenizer"
 
     def loras(self, prompt: str) -> tuple[Lora, ...]:
         """The LoRAs that a prompt's tags ask for, by the names of their files.

@@ -26,10 +26,10 @@ from transformers import CLIPTokenizer
 from studio.models.family import Nature
 from studio.models.header import read_header
 from studio.models.scan import WHOLE_FILES
-from studio.presets import PRESETS
+from studio.presets import CLIP_TOKENIZER, PRESETS
 
 CONFIGS = PRESETS / "configs"
-TOKENIZER = CONFIGS / "clip-tokenizer"
+TOKENIZER = CLIP_TOKENIZER
 V_ANSWER = -1.0
 
 
