@@ -93,11 +93,11 @@ def candidates(folder: Path) -> Iterator[Path]:
 
 def hub_cache() -> dict[str, Path]:
     """The newest revision's folder of each whole pipeline in the Hugging Face cache, by the repository's name."""
-    from huggingface_hub import scan_cache_dir
+    from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        repos = sorted(scan_cache_dir().repos, key=lambda repo: repo.repo_id)
+        repos = sorted(scan_cache_dir(constants.HF_HUB_CACHE).repos, key=lambda repo: repo.repo_id)
     except (CacheNotFound, ValueError, OSError):
         return {}
     newest = {it.repo_id: max(it.revisions, key=lambda its: its.last_modified) for it in repos if it.revisions}

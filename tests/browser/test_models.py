@@ -12,7 +12,7 @@ from studio.models.catalogue import CATALOGUE
 from studio.models.download import Downloads, Phase
 from studio.models.library import Library
 from studio.models.licences import Licences
-from tests.browser.conftest import Served
+from tests.browser.conftest import WAIT_MS, Served
 from tests.hub import Hub, hub_at_work
 from tests.models.test_download import WEIGHTS
 from tests.models.test_library import lora, pipeline
@@ -32,7 +32,7 @@ def models(page: Page, served: Served, tmp_path: Path) -> Iterator[Page]:
     served.studio.downloads = Downloads(folder, Licences(tmp_path / "licences.json"), library.rescan)
     library.rescan()
     page.get_by_role("tab", name="Models").click()
-    expect(page.get_by_text("stepwise-embedded-4-steps").last).to_be_visible()
+    page.wait_for_selector(".sw-m-list > li")
     yield page
     served.studio.downloads.close()
     served.studio.library, served.studio.downloads = before, downloads
@@ -81,12 +81,12 @@ def test_a_model_is_downloaded_cancelled_and_gone_on_with(models: Page, hub: Hub
     expect(row).to_contain_text("Read and accept its licence first: MIT License")
     row.get_by_role("button", name="Accept and download").click()
     assert hub.halfway.wait(60)
-    expect(row.get_by_role("progressbar")).to_have_attribute("max", str(len(WEIGHTS) + 34))
+    expect(row.get_by_role("progressbar")).to_have_attribute("max", str(len(WEIGHTS) + 34), timeout=WAIT_MS)
     row.get_by_role("button", name="Cancel").click()
     hub.held = ""
     hub.go_on.set()
     row.get_by_role("button", name="Go on").click()
-    expect(row).to_contain_text("✓ here")
+    expect(row).to_contain_text("✓ here", timeout=WAIT_MS)
     progress = served.studio.downloads.progress(TINY)
     assert progress is not None
     assert progress.phase == Phase.DONE
@@ -100,7 +100,7 @@ def test_what_goes_wrong_is_told_and_can_be_thrown_away(models: Page, hub: Hub) 
     row = models.locator(f'[data-name="{TINY}"]')
     row.get_by_role("button", name="Download").click()
     row.get_by_role("button", name="Accept and download").click()
-    expect(row).to_contain_text("The hub has no madebyollin/taesd any more")
+    expect(row).to_contain_text("The hub has no madebyollin/taesd any more", timeout=WAIT_MS)
     row.get_by_role("button", name="Throw away").click()
     expect(row.get_by_role("button", name="Download")).to_be_visible()
     expect(row).not_to_contain_text("any more")
