@@ -106,4 +106,7 @@ def _detector(name: str) -> Any:
         return kind()
     file = try_to_load_from_cache(preprocessor.repo, preprocessor.files[0])
     folder = Path(str(file)).parents[preprocessor.files[0].count("/")]
-    return kind.from_pretrained(folder, **preprocessor.loading)
+    from studio.models.making import making  # here, since it loads PyTorch
+
+    with making():
+        return kind.from_pretrained(folder, **preprocessor.loading)

@@ -15,6 +15,7 @@ from studio.errors import ModelUnavailable
 from studio.models.families.base import Family
 from studio.models.header import read_header
 from studio.models.library import Lora
+from studio.models.making import making
 
 Active = tuple[tuple[str, float], ...]
 """Adapters and their weights, in order."""
@@ -67,7 +68,8 @@ class Adapters:
     def _read(self, lora: Lora) -> str:
         pipeline, name = self._family.pipeline, lora.tag.name
         try:
-            pipeline.load_lora_weights(str(lora.path.parent), weight_name=lora.path.name, adapter_name=lora.adapter)
+            with making():
+                pipeline.load_lora_weights(str(lora.path.parent), weight_name=lora.path.name, adapter_name=lora.adapter)
         except Exception as error:  # the layouts are many, and so are the ways in which a file is none of them
             with contextlib.suppress(Exception):
                 pipeline.delete_adapters(lora.adapter)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +29,7 @@ from studio.models.device import PRECISIONS, Placement
 from studio.models.families.base import Family, Task
 from studio.models.families.known import family_of
 from studio.models.library import Source
+from studio.models.making import making
 from studio.models.memory import WHOLE, Plan, Weights, encoder_precision
 from studio.models.weights import DENOISERS, weigh
 
@@ -42,9 +42,6 @@ T = TypeVar("T")
 ALL_OF_IT = Plan(WHOLE, "all of it on the device")
 UNREADABLE = (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, SingleFileComponentError)
 """What libraries raise over files that are not what they should be."""
-_LOADING = threading.Lock()
-"""Libraries make models without memory for their weights by patching PyTorch for the whole
-process, so two of them must not be made at once, in two studios say."""
 
 
 class LoadedModel:
@@ -175,11 +172,15 @@ def load(
         pipeline = _told(name, lambda: single_file.read(path, source.nature, source.lender))
     else:
         pipeline = _read(DiffusionPipeline, base, name, dtype=_dtypes(weights, placement), safety_checker=None)
+    for part, size in weights.encoders.items():
+        if isinstance(getattr(pipeline, part, None), nn.Module):
+            getattr(pipeline, part).to(PRECISIONS[encoder_precision(size)])
     family = family_of(pipeline, name)
     if path != base:
-        pipeline.load_lora_weights(path)
-        pipeline.fuse_lora()
-        pipeline.unload_lora_weights()
+        with making():
+            pipeline.load_lora_weights(path)
+            pipeline.fuse_lora()
+            pipeline.unload_lora_weights()
     keeping.place(family, placement, plan)
     parts = [path] if path != base or path.is_file() else []
     told = fingerprint(*_denoiser_folders(base), *parts, digests=digests() if digests else None)
@@ -215,7 +216,7 @@ def _read(kind: Any, folder: Path, name: str, **options: Any) -> Any:
 
 def _told(name: str, read: Callable[[], T]) -> T:
     try:
-        with _LOADING:
+        with making():
             return read()
     except UNREADABLE as error:
         raise ModelUnavailable(f"The model {name!r} could not be read: {error}") from error
