@@ -104,3 +104,9 @@ def test_what_goes_wrong_is_told_and_can_be_thrown_away(models: Page, hub: Hub) 
     row.get_by_role("button", name="Throw away").click()
     expect(row.get_by_role("button", name="Download")).to_be_visible()
     expect(row).not_to_contain_text("any more")
+
+
+def test_a_lora_goes_into_the_prompt(models: Page) -> None:
+    models.get_by_role("button", name="Add fox to the prompt").click()
+    expect(models.locator("#prompt textarea")).to_have_value("a cat on a rainy street at night <lora:fox:1>")
+    expect(models.locator(".sw-count").first).to_contain_text("8 / 30 tokens")

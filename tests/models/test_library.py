@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-from functools import partial
 from pathlib import Path
 
 import numpy
 import pytest
-from huggingface_hub import scan_cache_dir
 from safetensors.numpy import save_file
 
 from studio.models.family import Kind
@@ -141,7 +139,7 @@ def test_of_the_hubs_cache_only_whole_snapshots_are_listed(tmp_path: Path, monke
         refs.mkdir()
         (refs / "main").write_text("a" * 40)
 
-    monkeypatch.setattr("huggingface_hub.scan_cache_dir", partial(scan_cache_dir, tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     snapshot("whole", unet=["m-1.safetensors", "m-2.safetensors"], vae=["v.safetensors"])
     snapshot("half", unet=["m-1.safetensors", "gone"], vae=["v.safetensors"])
     snapshot("bare", unet=["m-1.safetensors", "m-2.safetensors"], vae=[])
