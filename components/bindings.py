@@ -22,6 +22,7 @@ from components.controls import LOCKED
 from components.form import Form, fields_of
 from components.listening import is_listening
 from components.loading import Downloading
+from components.suggestions import on_unknown
 from components.viewers import Viewers
 from components.visitors import Visitors
 from studio import GenerationRequest, Run, Studio, advice, limits
@@ -312,6 +313,19 @@ class Bindings:
     def count(self, prompt: str | None, model: str) -> str:
         """How long a prompt is for the chosen model; empty where nobody counts."""
         return escape(str(self._studio.count(prompt or "", model) or ""))
+
+    def on_prompt(self, prompt: str | None, model: str) -> str:
+        """A word on words and marks that the chosen model does not know."""
+        marks = advice.on_marks(prompt or "", self._studio.library.fitting(model))
+        return on_unknown(prompt, model) or escape(marks)
+
+    def on_steps(self, steps: float | None, sampler: str, model: str) -> str:
+        """A word on the steps for the chosen model."""
+        return advice.on_steps(steps or 0, sampler, self._studio.library.fitting(model))
+
+    def on_cfg(self, cfg_scale: float | None, sampler: str, model: str) -> str:
+        """A word on the guidance for the chosen model."""
+        return advice.on_cfg(cfg_scale or 0, sampler, self._studio.library.fitting(model))
 
     def on_size(self, width: float | None, height: float | None, model: str) -> str:
         """A word on the size for the chosen model."""

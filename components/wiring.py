@@ -16,7 +16,7 @@ from components.drawing import OWN, PICTURE, DrawingActions
 from components.gallery import Gallery
 from components.how import How
 from components.models import Models
-from components.suggestions import on_unknown, surprise
+from components.suggestions import surprise
 from studio import advice
 from studio.canvas.preprocess import is_ready
 from studio.presets import PREPROCESSORS
@@ -201,7 +201,7 @@ def bind_models(made: Bindings, shown: Models, controls: Controls, models: Any) 
 
 def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingActions) -> None:
     for widget in (controls.prompt, controls.model):
-        widget.change(on_unknown, [controls.prompt, controls.model], actions.prompt_note, **QUICK)
+        widget.change(made.on_prompt, [controls.prompt, controls.model], actions.prompt_note, **QUICK)
     counted = ((controls.prompt, actions.count), (controls.negative_prompt, actions.negative_count))
     for box, note in counted:
         gr.on([box.change, controls.model.change], made.count, [box, controls.model], note, **QUICK)
@@ -214,14 +214,14 @@ def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: Drawing
     )
     gr.on(
         [controls.steps.change, controls.sampler.change, controls.model.change],
-        lambda steps, sampler, model: advice.on_steps(steps or 0, sampler, model),
+        made.on_steps,
         [controls.steps, controls.sampler, controls.model],
         actions.steps_note,
         **QUICK,
     )
     gr.on(
         [controls.cfg_scale.change, controls.sampler.change, controls.model.change],
-        lambda cfg, sampler, model: advice.on_cfg(cfg or 0, sampler, model),
+        made.on_cfg,
         [controls.cfg_scale, controls.sampler, controls.model],
         actions.cfg_note,
         **QUICK,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from studio.presets import FITTING, SAMPLERS
+import re
+
+from studio.presets import SAMPLERS, Fitting
+from studio.prompting.attention import is_plain
 
 FEWEST_USEFUL, MOST_USEFUL = 20, 50
+ALTERNATIVES = re.compile(r"\bAND\b")
 SIZE_SLACK = 0.6
 """A model draws well between this share of its native side and its inverse."""
 
 
-def on_steps(steps: float, sampler: str, model: str = "") -> str:
-    """A word on the number of steps; empty where there is nothing to say."""
-    known, fitting = SAMPLERS.get(sampler), FITTING.get(model)
+def on_steps(steps: float, sampler: str, fitting: Fitting | None = None) -> str:
+    """A word on the number of steps, for a model of that fitting; empty where there is nothing to say."""
+    known = SAMPLERS.get(sampler)
     if fitting is not None and fitting.steps < FEWEST_USEFUL:
         return "" if steps == fitting.steps else f"This model is made for exactly {fitting.steps} steps."
     if known is not None and known.few_step:
@@ -25,9 +29,11 @@ def on_steps(steps: float, sampler: str, model: str = "") -> str:
     return ""
 
 
-def on_cfg(cfg_scale: float, sampler: str, model: str = "") -> str:
-    """A word on the guidance scale."""
-    known, fitting = SAMPLERS.get(sampler), FITTING.get(model)
+def on_cfg(cfg_scale: float, sampler: str, fitting: Fitting | None = None) -> str:
+    """A word on the guidance scale, for a model of that fitting."""
+    known = SAMPLERS.get(sampler)
+    if fitting is not None and fitting.distilled:
+        return "" if cfg_scale == 1 else "Above 1 the negative prompt counts, and a step takes twice as long."
     if fitting is not None and fitting.cfg_scale == 1:
         return "" if cfg_scale == 1 else "This model is guided by itself: leave it at 1."
     if cfg_scale <= 1:
@@ -57,3 +63,12 @@ def on_strength(steps: int, strength: float) -> str:
     if not taken:
         return "So little strength leaves no step to take: raise it."
     return f"The picture is noised through {steps - taken} steps; the model takes over for the last {taken}."
+
+
+def on_marks(prompt: str, fitting: Fitting | None = None) -> str:
+    """A word on marks that a model of that fitting does not read."""
+    if ALTERNATIVES.search(prompt):
+        return "AND is read as a word here: weigh what matters with (brackets:1.3)."
+    if fitting is not None and fitting.flow and not is_plain(prompt):
+        return "This model reads (weights), [brackets] and BREAK as they stand: say it in words."
+    return ""

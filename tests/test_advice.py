@@ -7,9 +7,10 @@ import dataclasses
 import pytest
 
 from studio import GenerationRequest
-from studio.advice import on_cfg, on_size, on_steps
+from studio.advice import on_cfg, on_marks, on_size, on_steps
 from studio.few_steps import in_few_steps
 from studio.models.library import EMBEDDED_QUICK
+from studio.presets import FITTING
 
 
 def test_the_defaults_need_no_advice() -> None:
@@ -67,11 +68,33 @@ def test_advice_on_the_size(width: int, height: int, native: int, word: str) -> 
     assert bool(word) == bool(on_size(width, height, native))
 
 
+def test_a_model_told_its_guidance_wants_no_other() -> None:
+    flux = FITTING["FLUX.1"]
+    assert on_cfg(1, "Euler", flux) == ""
+    assert "takes twice as long" in on_cfg(3, "Euler", flux)
+    assert on_steps(flux.steps, flux.sampler, flux) == ""
+
+
+@pytest.mark.parametrize(
+    ("prompt", "family", "word"),
+    [
+        ("a (cat:1.3)", "SD 1.x", ""),
+        ("a (cat:1.3)", "FLUX.1", "as they stand"),
+        ("a cat BREAK a dog", "SD 3", "as they stand"),
+        ("a cat, and a dog", "FLUX.1", ""),
+        ("a cat AND a dog", "SD 1.x", "AND is read as a word"),
+    ],
+)
+def test_marks_that_are_not_read_are_told(prompt: str, family: str, word: str) -> None:
+    assert word in on_marks(prompt, FITTING[family])
+    assert bool(word) == bool(on_marks(prompt, FITTING[family]))
+
+
 def test_a_few_step_model_is_told_its_own_figures() -> None:
-    assert on_steps(4, "Euler", EMBEDDED_QUICK) == ""
-    assert "exactly 4 steps" in on_steps(24, "Euler", EMBEDDED_QUICK)
-    assert on_cfg(1, "Euler", EMBEDDED_QUICK) == ""
-    assert "leave it at 1" in on_cfg(2.5, "Euler", EMBEDDED_QUICK)
+    assert on_steps(4, "Euler", FITTING[EMBEDDED_QUICK]) == ""
+    assert "exactly 4 steps" in on_steps(24, "Euler", FITTING[EMBEDDED_QUICK])
+    assert on_cfg(1, "Euler", FITTING[EMBEDDED_QUICK]) == ""
+    assert "leave it at 1" in on_cfg(2.5, "Euler", FITTING[EMBEDDED_QUICK])
 
 
 def test_in_few_steps_a_model_is_painted_by_its_own_edition() -> None:
