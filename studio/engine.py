@@ -37,6 +37,8 @@ from studio.models.library import EMBEDDED, Library
 from studio.models.loader import LoadedControl, LoadedModel, load_control
 from studio.models.shelf import Shelf
 from studio.pace import Pace
+from studio.prompting.embeddings import Vocabulary
+from studio.prompting.embeddings import load as embedding
 from studio.prompting.lora_tags import lora_tags
 from studio.request import GenerationRequest
 from studio.run import Run
@@ -165,7 +167,8 @@ class Engine:
         prompt, _ = lora_tags(prompt_schedule.words_at(request.prompt, step, request.steps))
         model.adapters.activate(painting.loras)
         try:
-            return word_maps(painting.waiting, model.compute, model.tokenizer, prompt, request.batch_size)
+            vocabulary = Vocabulary(model.tokenizer, given.embeddings)
+            return word_maps(painting.waiting, model.compute, vocabulary, prompt, request.batch_size)
         finally:
             painting.stop()
 
@@ -177,7 +180,10 @@ class Engine:
             one.check_fits(model)
         maps = [control_map(self._inputs.get(unit.image), unit.resize_mode, request, start) for unit in request.control]
         loras = self._library.loras(request.prompt)
-        return Given(start, tuple(one.module for one in controls), tuple(maps), loras)
+        asked = self._library.embeddings((request.prompt, request.negative_prompt))
+        widths = model.family.word_widths
+        embeddings = tuple(embedding(name, path, widths) for name, path in asked if widths)
+        return Given(start, tuple(one.module for one in controls), tuple(maps), loras, embeddings)
 
     def _admit(self) -> None:
         for run in self._jobs.waiting():

@@ -7,7 +7,7 @@ over heads and layers (Tang et al. 2022, "What the DAAM", https://arxiv.org/abs/
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,8 @@ from torch.nn import functional
 from studio.diffusion.seams import ModelCall
 from studio.errors import StudioError
 from studio.prompting.chunks import read
+from studio.prompting.embeddings import Vocabulary
 
-END_OF_WORD = "</w>"
 Compute = Callable[[ModelCall, dict[str, Any]], Any]
 
 
@@ -34,7 +34,7 @@ class WordMap:
     """(h, w) of the latents' size, fp32, from 0 to 1."""
 
 
-def word_maps(call: ModelCall, compute: Compute, tokenizer: Any, prompt: str, pictures: int) -> list[WordMap]:
+def word_maps(call: ModelCall, compute: Compute, vocabulary: Vocabulary, prompt: str, pictures: int) -> list[WordMap]:
     """Where the words of ``prompt`` look in the first of a batch of ``pictures``, at the step
     whose denoiser call this is. Costs one forward; ``compute`` makes it.
 
@@ -52,7 +52,7 @@ def word_maps(call: ModelCall, compute: Compute, tokenizer: Any, prompt: str, pi
     if not maps:
         raise StudioError("This model has no cross-attention to look at.")
     tokens = torch.stack(maps).mean(0)
-    return [WordMap(word, _spread(tokens[list(places)].mean(0))) for word, places in words(tokenizer, prompt)]
+    return [WordMap(word, _spread(tokens[list(places)].mean(0))) for word, places in words(vocabulary, prompt)]
 
 
 @contextlib.contextmanager
@@ -96,17 +96,23 @@ def _spread(values: Tensor) -> Tensor:
     return ((values - low) / (high - low).clamp_min(1e-12)).cpu()
 
 
-def words(tokenizer: Any, prompt: str) -> list[tuple[str, range]]:
+def words(vocabulary: Vocabulary, prompt: str) -> list[tuple[str, range]]:
     """The words of a prompt as the tokenizer reads them, with the places of their tokens, those of a
     second chunk behind all of the first. Punctuation and marks are left out."""
-    found = []
-    for number, chunk in enumerate(read(prompt, tokenizer)):
-        start, word = 1, ""
-        for place, token in enumerate(tokenizer.convert_ids_to_tokens(list(chunk.tokens)), 1):
-            word += token.removesuffix(END_OF_WORD)
-            if token.endswith(END_OF_WORD):
-                if any(letter.isalnum() for letter in word):
-                    before = number * tokenizer.model_max_length
-                    found.append((word, range(before + start, before + place + 1)))
-                word, start = "", place + 1
-    return found
+    length = vocabulary.tokenizer.model_max_length
+    return [
+        (word, range(number * length + places.start, number * length + places.stop))
+        for number, chunk in enumerate(read(prompt, vocabulary))
+        for word, places in _of_chunk(vocabulary, chunk.tokens)
+        if any(letter.isalnum() for letter in word)
+    ]
+
+
+def _of_chunk(vocabulary: Vocabulary, tokens: Sequence[int]) -> Iterator[tuple[str, range]]:
+    start, word = 1, ""
+    for place, token in enumerate(tokens, 1):
+        piece, ends = vocabulary.piece(token)
+        word += piece
+        if ends:
+            yield word, range(start, place + 1)
+            word, start = "", place + 1

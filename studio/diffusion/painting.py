@@ -26,6 +26,7 @@ from studio.models.families.base import Task
 from studio.models.library import Lora
 from studio.models.loader import LoadedModel
 from studio.presets import SAMPLERS
+from studio.prompting.embeddings import Embedding
 from studio.request import GenerationRequest
 
 GREY = (127, 127, 127)
@@ -49,12 +50,13 @@ class StepSeen:
 @dataclass(frozen=True)
 class Given:
     """What a run is given beside its prompts: a picture to start from, ControlNets and their maps,
-    one for each unit of the request, and LoRAs."""
+    one for each unit of the request, LoRAs and textual inversions."""
 
     start: Start | None = None
     controls: tuple[nn.Module, ...] = ()
     maps: tuple[Image.Image, ...] = ()
     loras: tuple[Lora, ...] = ()
+    embeddings: tuple[Embedding, ...] = ()
 
 
 class Painting:
@@ -152,7 +154,7 @@ class Painting:
         watch_noising(self.scheduler, self._noised)
         watch_steps(self.scheduler, self._seen, self._replay, self._blend, self._sources)
         sample = pipeline(
-            **prompts.conditioning(pipeline, request, self.model.family, self._reading),
+            **prompts.conditioning(pipeline, request, self.model.family, self._reading, given.embeddings),
             **self._beginning(),
             **control.arguments(request.control, given.maps, "image" if task == "text" else "control_image"),
             num_inference_steps=request.steps,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -14,6 +14,7 @@ from studio import prompt_schedule
 from studio.errors import RequestRefused
 from studio.models.families.base import Family, in_float
 from studio.presets import SAMPLERS
+from studio.prompting.embeddings import Embedding
 from studio.prompting.lora_tags import lora_tags
 from studio.request import GenerationRequest
 
@@ -25,6 +26,7 @@ def conditioning(
     request: GenerationRequest,
     family: Family,
     within: Callable[[], AbstractContextManager[None]] = nullcontext,
+    embeddings: Sequence[Embedding] = (),
 ) -> Conditioning:
     """The arguments of a pipeline's call that carry the prompts, for every picture of the batch.
     Words are encoded ``within`` a context of its own.
@@ -36,7 +38,7 @@ def conditioning(
         RequestRefused: if they are scheduled for a family that reads its prompt once.
     """
     count = request.batch_size
-    reading = in_float(family.reading(pipeline, request))
+    reading = in_float(family.reading(pipeline, request, embeddings))
 
     def encode_prompt(*arguments: Any, **options: Any) -> Any:
         with within():

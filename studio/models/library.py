@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from studio.models.layouts import model_folders
 from studio.models.scan import Found, candidates, describe, hub_cache
 from studio.presets import CLIP_TOKENIZER, FITTING, Fitting
 from studio.prompting.lora_tags import LoraTag, lora_tags
+from studio.prompting.names import named_in
 
 EMBEDDED = "stepwise-embedded"
 EMBEDDED_QUICK = "stepwise-embedded-4-steps"
@@ -129,6 +130,11 @@ class Library:
                 raise RequestRefused("prompt", f"There is no LoRA of the name {tag.name!r}. {known}")
             found.append(Lora(there[tag.name].path, tag))
         return tuple(found)
+
+    def embeddings(self, prompts: Sequence[str]) -> list[tuple[str, Path]]:
+        """The textual inversions whose names stand in the prompts, and their files."""
+        there = self.of_kind(Kind.TEXTUAL_INVERSION)
+        return [(name, there[name].path) for name in named_in(prompts, list(there))]
 
     def native_side(self, name: str) -> int:
         """The side, in pixels, of the pictures a model was trained on; read from its

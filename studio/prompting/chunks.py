@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from studio.prompting.attention import Section, parse
+from studio.prompting.embeddings import Vocabulary
 
 MOST_CARRIED = 20
 Tokenize = Callable[[str], Sequence[int]]
@@ -47,12 +47,7 @@ def _end(tokens: Sequence[int], comma: int) -> int:
     return len(tokens) - behind if 0 < behind <= MOST_CARRIED and behind < len(tokens) else len(tokens)
 
 
-def read(prompt: str, tokenizer: Any) -> tuple[Chunk, ...]:
-    """The chunks of a prompt in the web UI's syntax, for a CLIP tokenizer."""
-
-    def tokenize(text: str) -> Sequence[int]:
-        ids: Sequence[int] = tokenizer(text, add_special_tokens=False).input_ids
-        return ids
-
-    comma = next(iter(tokenize(",")), -1)
-    return chunks(parse(prompt), tokenize, tokenizer.model_max_length - 2, comma)
+def read(prompt: str, words: Vocabulary) -> tuple[Chunk, ...]:
+    """The chunks of a prompt in the web UI's syntax, in a CLIP tokenizer's words and those of embeddings."""
+    room = words.tokenizer.model_max_length - 2
+    return chunks(parse(prompt), words.tokens, room, next(iter(words.tokens(",")), -1))

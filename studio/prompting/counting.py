@@ -9,6 +9,7 @@ from typing import Any
 
 from studio import prompt_schedule
 from studio.prompting.chunks import Chunk, read
+from studio.prompting.embeddings import Vocabulary
 from studio.prompting.lora_tags import lora_tags
 
 WORDS_SHOWN = 3
@@ -32,7 +33,7 @@ def count(prompt: str, tokenizer: Path) -> Count:
     """The count of a prompt, as it is at its first step, for the tokenizer in a folder."""
     reader = _tokenizer(tokenizer)
     words, _ = lora_tags(prompt_schedule.words_at(prompt, 1, 1))
-    chunks = read(words, reader)
+    chunks = read(words, Vocabulary(reader))
     begins = tuple(_words(chunk, reader) for chunk in chunks[1:])
     return Count(sum(len(chunk.tokens) for chunk in chunks), len(chunks) * (reader.model_max_length - 2), begins)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from studio.prompting.attention import is_plain, parse
 from studio.prompting.chunks import Chunk, read
+from studio.prompting.embeddings import Embedding, Vocabulary
 
 LEAST_MEAN = 1e-3
 """Of the deviation: below that a mean is not worth restoring."""
@@ -24,9 +25,12 @@ PENULTIMATE = 2
 """Stable Diffusion XL was trained on the layer before the last."""
 
 
-def reading(pipeline: DiffusionPipeline, clip_skip: int = 1) -> Callable[..., Any]:
+def reading(
+    pipeline: DiffusionPipeline, clip_skip: int = 1, embeddings: Sequence[Embedding] = ()
+) -> Callable[..., Any]:
     """An ``encode_prompt`` for this pipeline that reads the web UI's marks; ``clip_skip`` is from
-    which layer, counted from the last, the words are taken, 1 for the last itself."""
+    which layer, counted from the last, the words are taken, 1 for the last itself. The names of
+    ``embeddings`` are read as their vectors."""
     own = pipeline.encode_prompt
     signature = inspect.signature(own)
 
@@ -35,13 +39,14 @@ def reading(pipeline: DiffusionPipeline, clip_skip: int = 1) -> Callable[..., An
         told.apply_defaults()
         asked = told.arguments
         texts = [_first(asked.get(name)) for name in ("prompt", "negative_prompt")]
-        if all(_is_short(text, pipeline.tokenizer) for text in texts) and clip_skip == 1:
+        words = Vocabulary(pipeline.tokenizer)
+        if all(_is_short(text, words) for text in texts) and clip_skip == 1 and not embeddings:
             for name, text in zip(("prompt", "negative_prompt"), texts, strict=True):
                 asked[name] = [_plain(text)] * len(asked[name]) if isinstance(asked[name], list) else _plain(text)
             return own(*told.args, **told.kwargs)
         batch = len(asked["prompt"]) if isinstance(asked["prompt"], list) else 1
         count = batch * asked["num_images_per_prompt"]
-        return _encoded(pipeline, texts, count, clip_skip)
+        return _encoded(pipeline, texts, count, clip_skip, embeddings)
 
     return encode_prompt
 
@@ -54,11 +59,17 @@ def _plain(prompt: str) -> str:
     return "".join(piece.text for section in parse(prompt) for piece in section)
 
 
-def _is_short(prompt: str, tokenizer: Any) -> bool:
-    return is_plain(prompt) and len(read(prompt, tokenizer)) == 1
+def _is_short(prompt: str, words: Vocabulary) -> bool:
+    return is_plain(prompt) and len(read(prompt, words)) == 1
 
 
-def _encoded(pipeline: DiffusionPipeline, texts: Sequence[str], count: int, clip_skip: int) -> tuple[Tensor, ...]:
+def _encoded(
+    pipeline: DiffusionPipeline,
+    texts: Sequence[str],
+    count: int,
+    clip_skip: int,
+    embeddings: Sequence[Embedding] = (),
+) -> tuple[Tensor, ...]:
     """What ``encode_prompt`` gives: embeddings of prompt and negative prompt (N, 77 k, D), and for two
     encoders the pooled ones (N, D) behind them."""
     encoders = [(pipeline.text_encoder, pipeline.tokenizer)]
@@ -67,10 +78,10 @@ def _encoded(pipeline: DiffusionPipeline, texts: Sequence[str], count: int, clip
     skip = clip_skip if len(encoders) == 1 else PENULTIMATE
     words, pooled = [], []
     for text in texts:
-        made = [
-            _read(encoder, tokenizer, _padded(read(text, tokenizer), texts, tokenizer), skip, len(encoders) == 1)
-            for encoder, tokenizer in encoders
-        ]
+        made = []
+        for index, (encoder, tokenizer) in enumerate(encoders):
+            reader = Vocabulary(tokenizer, embeddings)
+            made.append(_read(encoder, index, reader, _padded(text, texts, reader), skip, len(encoders) == 1))
         words.append(torch.cat([embedded for embedded, _ in made], dim=-1).expand(count, -1, -1))
         pooled.append(made[-1][1])
     if len(encoders) == 1:
@@ -78,19 +89,23 @@ def _encoded(pipeline: DiffusionPipeline, texts: Sequence[str], count: int, clip
     return (*words, *(each.expand(count, -1) for each in pooled))
 
 
-def _padded(chunks: tuple[Chunk, ...], texts: Sequence[str], tokenizer: Any) -> tuple[Chunk, ...]:
-    """As many chunks as the longest of the texts has: guidance compares them row by row."""
-    longest = max(len(read(text, tokenizer)) for text in texts)
-    return chunks + (Chunk(),) * (longest - len(chunks))
+def _padded(text: str, texts: Sequence[str], words: Vocabulary) -> tuple[Chunk, ...]:
+    """A text's chunks, and as many as the longest of the texts has: guidance compares them row by row."""
+    found, longest = read(text, words), max(len(read(each, words)) for each in texts)
+    return found + (Chunk(),) * (longest - len(found))
 
 
 @torch.no_grad()
-def _read(encoder: Any, tokenizer: Any, chunks: Sequence[Chunk], skip: int, normed: bool) -> tuple[Tensor, Tensor]:
+def _read(
+    encoder: Any, index: int, words: Vocabulary, chunks: Sequence[Chunk], skip: int, normed: bool
+) -> tuple[Tensor, Tensor]:
     """Words (1, 77 k, D) of chunks, and what the encoder says of the first of them, (1, D) where it pools."""
+    tokenizer = words.tokenizer
     rows = [[tokenizer.bos_token_id, *chunk.tokens, tokenizer.eos_token_id] for chunk in chunks]
     length = tokenizer.model_max_length
-    ids = torch.tensor([row + [tokenizer.pad_token_id] * (length - len(row)) for row in rows])
-    answer = encoder(ids.to(encoder.device), output_hidden_states=True)
+    ids = torch.tensor([row + [tokenizer.pad_token_id] * (length - len(row)) for row in rows]).to(encoder.device)
+    with words.vectors(encoder, index, ids) as plain:
+        answer = encoder(plain, output_hidden_states=True)
     states = answer.hidden_states[-skip]
     if normed:
         states = getattr(encoder, "text_model", encoder).final_layer_norm(states)

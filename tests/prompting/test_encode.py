@@ -15,6 +15,7 @@ from torch import Tensor
 from studio import GenerationRequest, Studio
 from studio.prompting import encode
 from studio.prompting.chunks import MOST_CARRIED, chunks, read
+from studio.prompting.embeddings import Vocabulary
 
 LONG = ", ".join(["a cat on a street at night"] * 8)
 ROOM = 30
@@ -64,7 +65,7 @@ def test_a_weight_of_one_everywhere_changes_nothing(pipeline: Any) -> None:
     plain = own(pipeline, "a cat at night")
     for one, other in zip(embedded(pipeline, "a (cat:1.0) at night"), plain, strict=True):
         assert torch.equal(one, other)
-    chunk = read("a cat at night", pipeline.tokenizer)[0]
+    chunk = read("a cat at night", Vocabulary(pipeline.tokenizer))[0]
     told = encode._encoded(pipeline, ["a cat at night", ""], 1, 1)
     assert len(chunk.tokens) == 4
     for one, other in zip(told, plain, strict=True):
@@ -84,7 +85,7 @@ def test_a_weight_makes_its_word_louder_and_keeps_the_mean(pipeline: Any) -> Non
 
 def test_what_is_longer_than_a_chunk_is_read_in_several_and_so_is_the_other_prompt(pipeline: Any) -> None:
     words = embedded(pipeline, LONG, "rain")
-    many = len(read(LONG, pipeline.tokenizer))
+    many = len(read(LONG, Vocabulary(pipeline.tokenizer)))
     assert many == 3
     assert words[0].shape[1] == words[1].shape[1] == many * 32
     first = own(pipeline, LONG)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -16,6 +16,7 @@ from diffusers import (
 from torch import Tensor, nn
 
 from studio.diffusion.denoised import NoiseLevel
+from studio.prompting.embeddings import Embedding
 from studio.request import GenerationRequest
 
 Task = Literal["text", "picture", "mask"]
@@ -107,10 +108,21 @@ class Family:
         count = request.batch_size
         return {"prompt": [request.prompt] * count, "negative_prompt": [request.negative_prompt] * count}
 
-    def reading(self, pipeline: DiffusionPipeline, request: GenerationRequest) -> Callable[..., Any]:  # noqa: ARG002
+    def reading(
+        self,
+        pipeline: DiffusionPipeline,
+        request: GenerationRequest,  # noqa: ARG002
+        embeddings: Sequence[Embedding] = (),  # noqa: ARG002
+    ) -> Callable[..., Any]:
         """How a run's pipeline turns words into embeddings: its own way."""
         encode: Callable[..., Any] = pipeline.encode_prompt
         return encode
+
+    @property
+    def word_widths(self) -> tuple[int, ...]:
+        """The width of the vectors that stand for words in each of its text encoders, where people may
+        bring their own; none where they cannot."""
+        return ()
 
     def guidance(self, request: GenerationRequest) -> dict[str, Any]:
         """The arguments that say how strongly the words lead."""

@@ -1,12 +1,13 @@
 """Stable Diffusion 1.x, 2.x and XL: a UNet under CLIP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from diffusers import DiffusionPipeline
 
 from studio.models.families.base import Family
 from studio.prompting import encode
+from studio.prompting.embeddings import Embedding
 from studio.request import GenerationRequest
 
 
@@ -21,6 +22,14 @@ class StableDiffusion(Family):
         """Nine channels go into the UNet of a model made for inpainting."""
         return int(self.denoiser.config.in_channels) == 2 * self.channels + 1  # type: ignore[union-attr, arg-type]
 
-    def reading(self, pipeline: DiffusionPipeline, request: GenerationRequest) -> Callable[..., Any]:
-        """With attention weights, BREAK, and as many chunks as the prompt is long."""
-        return encode.reading(pipeline, request.clip_skip)
+    def reading(
+        self, pipeline: DiffusionPipeline, request: GenerationRequest, embeddings: Sequence[Embedding] = ()
+    ) -> Callable[..., Any]:
+        """With attention weights, BREAK, textual inversions, and as many chunks as the prompt is long."""
+        return encode.reading(pipeline, request.clip_skip, embeddings)
+
+    @property
+    def word_widths(self) -> tuple[int, ...]:
+        """Of its one or two CLIPs."""
+        encoders = (getattr(self.pipeline, name, None) for name in ("text_encoder", "text_encoder_2"))
+        return tuple(int(encoder.config.hidden_size) for encoder in encoders if encoder is not None)

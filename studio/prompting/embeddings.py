@@ -1,0 +1,112 @@
+"""Textual inversions: words of a prompt that stand for vectors somebody has trained (Gal et al. 2022,
+https://arxiv.org/abs/2208.01618), named by their files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from studio.errors import ModelUnavailable
+from studio.prompting.names import word
+
+FIRST = 10_000_000
+"""Tokens from here on are vectors; no vocabulary is as large."""
+MOST_VECTORS = 128
+END_OF_WORD = "</w>"
+OF_ENCODERS = (("clip_l", "emb_params"), ("clip_g",))
+"""What files call the vectors of the first and the second text encoder."""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A word, and the vectors (n, D) it stands for in each text encoder."""
+
+    name: str
+    vectors: tuple[Tensor, ...]
+
+    def __len__(self) -> int:
+        return len(self.vectors[0])
+
+
+def load(name: str, path: Path, widths: Sequence[int]) -> Embedding:
+    """The vectors of a file, for text encoders of these widths.
+
+    Raises:
+        ModelUnavailable: if it has none, or they are for other encoders.
+    """
+    tensors = {key: value if value.ndim == 2 else value[None] for key, value in load_file(path).items()}
+    if len(tensors) == 1 and not tensors.keys() & {"clip_l", "clip_g"}:
+        tensors = {"emb_params": next(iter(tensors.values()))}
+    found = [next((tensors[key] for key in keys if key in tensors), None) for keys in OF_ENCODERS[: len(widths)]]
+    vectors = tuple(each.float() for each in found if each is not None)
+    if [vector.shape[-1] for vector in vectors] != list(widths) or len({len(vector) for vector in vectors}) != 1:
+        raise ModelUnavailable(f"The textual inversion {name!r} is made for another family of models.")
+    if len(vectors[0]) > MOST_VECTORS:
+        raise ModelUnavailable(f"The textual inversion {name!r} has more than {MOST_VECTORS} vectors.")
+    return Embedding(name, vectors)
+
+
+class Vocabulary:
+    """A CLIP tokenizer's words and those of embeddings."""
+
+    def __init__(self, tokenizer: Any, embeddings: Sequence[Embedding] = ()) -> None:
+        self.tokenizer = tokenizer
+        self._names: dict[str, range] = {}
+        self._rows: list[tuple[Embedding, int]] = []
+        for embedding in embeddings:
+            start = FIRST + len(self._rows)
+            self._names[embedding.name.lower()] = range(start, start + len(embedding))
+            self._rows += [(embedding, row) for row in range(len(embedding))]
+
+    def tokens(self, text: str) -> list[int]:
+        """The tokens of a text, without those that mark begin and end."""
+        found: list[int] = []
+        done = 0
+        for match in self._marks(text):
+            found += [*self._plain(text[done : match.start()]), *self._names[match[0].lower()]]
+            done = match.end()
+        return [*found, *self._plain(text[done:])]
+
+    def piece(self, token: int) -> tuple[str, bool]:
+        """What a token adds to a word, and whether the word ends with it."""
+        if token >= FIRST:
+            embedding, row = self._rows[token - FIRST]
+            return ("", False) if row + 1 < len(embedding) else (embedding.name, True)
+        text: str = self.tokenizer.convert_ids_to_tokens(token)
+        return text.removesuffix(END_OF_WORD), text.endswith(END_OF_WORD)
+
+    @contextmanager
+    def vectors(self, encoder: Any, index: int, ids: Tensor) -> Iterator[Tensor]:
+        """Inside, the encoder of that index reads ``ids``, in which what is given stands for
+        vectors, as those."""
+        places = [(row, column) for row, column in (ids >= FIRST).nonzero().tolist()]
+
+        def placed(_: Any, __: Any, read: Tensor) -> Tensor:
+            made = read.clone()
+            for row, column in places:
+                embedding, at = self._rows[int(ids[row, column]) - FIRST]
+                made[row, column] = embedding.vectors[index][at].to(made)
+            return made
+
+        handle = encoder.get_input_embeddings().register_forward_hook(placed) if places else None
+        try:
+            yield ids.where(ids < FIRST, ids.new_zeros(()))
+        finally:
+            if handle is not None:
+                handle.remove()
+
+    def _plain(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
+        return ids
+
+    def _marks(self, text: str) -> Iterator[re.Match[str]]:
+        if self._names:
+            longest_first = sorted(self._names, key=len, reverse=True)
+            yield from re.finditer("|".join(word(name).pattern for name in longest_first), text, re.IGNORECASE)
