@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from diffusers import (
-    AutoencoderKL,
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
@@ -16,7 +15,7 @@ from diffusers import (
 )
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel, T5TokenizerFast
 
-from tests.tiny_models import text_encoder, tokenizer
+from tests.tiny_models import text_encoder, tokenizer, vae
 
 WORDS = ["a", "cat", "dog", "boat", "on", "the", "sea", "at", "night", "street", "rain", "in", "forest"]
 
@@ -38,21 +37,8 @@ def t5(width: int = 32) -> T5EncoderModel:
     )
 
 
-def vae(channels: int = 16, **more: Any) -> AutoencoderKL:
-    """An autoencoder by 8 whose latents are shifted as well as scaled."""
-    return AutoencoderKL(
-        block_out_channels=(8, 8, 8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=1,
-        norm_num_groups=4,
-        latent_channels=channels,
-        scaling_factor=1.5,
-        shift_factor=0.06,
-        use_quant_conv=False,
-        use_post_quant_conv=False,
-        **more,
-    )
+SHIFTED = {"scaling_factor": 1.5, "shift_factor": 0.06, "use_quant_conv": False, "use_post_quant_conv": False}
+"""How the autoencoders of these families differ: their latents are shifted as well as scaled."""
 
 
 def sd3(folder: Path) -> None:
@@ -73,7 +59,7 @@ def sd3(folder: Path) -> None:
             pos_embed_max_size=16,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
-        vae=vae(),
+        vae=vae(16, **SHIFTED),
         text_encoder=text_encoder(CLIPTextModelWithProjection),
         tokenizer=tokenizer(),
         text_encoder_2=text_encoder(CLIPTextModelWithProjection),
@@ -101,7 +87,7 @@ def flux(folder: Path, told: bool = True) -> None:
             guidance_embeds=told,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(**dynamic),
-        vae=vae(),
+        vae=vae(16, **SHIFTED),
         text_encoder=text_encoder(CLIPTextModel),
         tokenizer=tokenizer(),
         text_encoder_2=t5(),

@@ -69,14 +69,16 @@ def text_encoder(kind: Any = CLIPTextModel, width: int = 32, layers: int = 2) ->
     )
 
 
-def _vae() -> AutoencoderKL:
+def vae(channels: int = 4, **more: Any) -> AutoencoderKL:
+    """An untrained autoencoder by 8, with that many latent channels."""
     return AutoencoderKL(
         block_out_channels=(8, 8, 8, 8),
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=1,
         norm_num_groups=4,
-        latent_channels=4,
+        latent_channels=channels,
+        **more,
     )
 
 
@@ -97,7 +99,7 @@ def stable_diffusion(folder: Path, prediction: str = "epsilon", channels: int = 
     9 channels it is one made for inpainting. ``more`` is told the UNet."""
     torch.manual_seed(0)
     pipeline = StableDiffusionPipeline(
-        vae=_vae(),
+        vae=vae(),
         text_encoder=text_encoder(width=more.get("cross_attention_dim", 32)),
         tokenizer=tokenizer(),
         unet=unet(in_channels=channels, **more),
@@ -114,7 +116,7 @@ def stable_diffusion_xl(folder: Path, channels: int = 4, layers: int = 2) -> Non
     ``layers``, size and pooled words in the time embedding."""
     torch.manual_seed(0)
     pipeline = StableDiffusionXLPipeline(
-        vae=_vae(),
+        vae=vae(),
         text_encoder=text_encoder(),
         text_encoder_2=text_encoder(CLIPTextModelWithProjection, width=48, layers=layers),
         tokenizer=tokenizer(),
