@@ -150,6 +150,8 @@ class Bindings:
             yield stage.IDLE | {"session": self._visitors.admit(request)}, self._recent(owner), SKIP, SKIP
             return
         run = runs[-1]
+        if run.unwanted:  # its page has just gone, and the engine is about to put it aside
+            _until_it_ends(run)
         if run.paused and not run.pause_asked:
             with contextlib.suppress(StudioError):  # a full queue, say: then it stays put aside
                 run = self._studio.go_on(run, LEASE_S)
@@ -384,6 +386,11 @@ class Bindings:
         run, session = self._shown(request), self._visitors.admit(request)
         view = stage.View.of(run, session).value if run is not None and run.ended else stage.IDLE
         return view | {"state": "failed", "message": str(error), "session": session}, SKIP, SKIP, SKIP
+
+
+def _until_it_ends(run: Run) -> None:
+    for _ in run:
+        pass
 
 
 def _renew(run: Run, request: gr.Request) -> None:

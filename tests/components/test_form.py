@@ -20,6 +20,7 @@ from components.visitors import Visitors
 from studio import GenerationRequest, Studio
 from studio.canvas import preprocess
 from studio.errors import RequestRefused
+from studio.events import Step
 from studio.models.library import EMBEDDED, EMBEDDED_CONTROL
 from studio.request import ControlUnit, Inpaint
 from tests.components.test_visitors import request
@@ -150,3 +151,15 @@ def test_an_emptied_number_is_told_live_too(studio: Studio, form: Form, values: 
     made = Bindings(studio, Visitors(public=False), form)
     *_, (stage, *_rest) = made.live(request(tab="empty"), *values(width=None))
     assert "Width" in stage["message"]
+
+
+def test_a_page_that_opens_while_its_run_is_being_put_aside_goes_on_with_it(
+    studio: Studio, form: Form, values: Values
+) -> None:
+    made = Bindings(studio, Visitors(public=False), form)
+    run = studio.submit(GenerationRequest(steps=60))
+    next(event for event in run if isinstance(event, Step))
+    run.leave()
+    *_, (stage, *_rest) = made.catch_up(request(tab="opened again"))
+    assert stage["state"] == "finished"
+    assert studio.runs.of("local")[-1].root is run
