@@ -174,11 +174,13 @@ class Studio:
 
     def count(self, prompt: str, model: str) -> Count | None:
         """How many tokens a prompt has for a model, and where its chunks begin; None for a model that
-        CLIP alone does not read for, or one that is not here."""
+        CLIP alone does not read for, or one that is not here, and for a prompt that would be refused as too long."""
         from studio.prompting.counting import count  # here, since it loads a tokenizer
 
         tokenizer = self.library.tokenizer(model)
-        return None if tokenizer is None or not tokenizer.is_dir() else count(prompt, tokenizer)
+        if tokenizer is None or not tokenizer.is_dir() or len(prompt) > limits.Limits().prompt_characters:
+            return None
+        return count(prompt, tokenizer)
 
     def noised(self, picture: Image.Image, timestep: int, model: str = EMBEDDED) -> Noised:
         """A picture after so many steps (0 to 999) of the noising a model was trained with, as

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from studio.models.library import EMBEDDED_FOLDER
+from studio import Studio
+from studio.models.library import EMBEDDED, EMBEDDED_FOLDER
 from studio.presets import CLIP_TOKENIZER
 from studio.prompting.counting import count
 
@@ -21,3 +22,9 @@ def test_a_long_prompt_says_where_its_chunks_begin() -> None:
     assert long.begins == ("a cat on",)
     assert "a further chunk begins at “a cat on”" in str(long)
     assert count("a cat BREAK a castle", CLIP_TOKENIZER).begins == ("a castle",)
+
+
+def test_what_nobody_will_paint_is_not_counted(studio: Studio) -> None:
+    assert studio.count("a cat", EMBEDDED) is not None
+    assert studio.count("cat " * 10_000, EMBEDDED) is None
+    assert studio.count("a cat", "a model that is not here") is None
