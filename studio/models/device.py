@@ -57,11 +57,18 @@ def _device(name: str) -> torch.device:
 def _precision(device: torch.device) -> str:
     """bf16 where the device computes in it, fp16 on older GPUs, fp32 elsewhere. It follows from
     the hardware alone, never from a timing, so that a machine always makes the same picture."""
+    if computes_in_bf16(device):
+        return "bf16"
+    return "fp32" if device.type == "cpu" else "fp16"
+
+
+def computes_in_bf16(device: torch.device) -> bool:
+    """Whether the hardware has instructions for bf16; emulated, it is slower than fp32."""
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    if device.type == "mps":
-        return "fp16"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return False
 
 
 def _attention(device: torch.device) -> str:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from studio.models.device import computes_in_bf16
+
 CHECKPOINT_EVERY_S = 120.0
 WARMUP_SHARE = 0.02
 WORTH_COMPILING = 8.0
@@ -49,9 +51,10 @@ def batch_size(on_cpu: int, device: torch.device) -> int:
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 autocast on the device's convolutions and products; what is left in fp32 may use TF32."""
+    """bfloat16 autocast on the device's convolutions and products, where it computes in bf16; what is left in
+    fp32 may use TF32."""
     torch.set_float32_matmul_precision("high")
-    return torch.autocast(device.type, torch.bfloat16)
+    return torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bf16(device))
 
 
 def compiled(module: nn.Module, minutes: float) -> Callable[..., Tensor]:
