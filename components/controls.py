@@ -114,11 +114,12 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
     )
     suggestions.build()
     count = _note("sw-count")
+    # Nothing above this button changes its height when the prompt loses the focus: it would slip from under the press.
+    paint = gr.Button("Paint  ·  Ctrl ↵", variant="primary", elem_id="paint", size="lg")
     prompt_note = _note()
     with gr.Row(elem_classes="sw-chips"):
         surprise = gr.Button("Surprise me", size="sm", elem_id="surprise", min_width=60)
         examples = tuple(gr.Button(text, size="sm", min_width=60) for text in EXAMPLES[1:])
-    paint = gr.Button("Paint  ·  Ctrl ↵", variant="primary", elem_id="paint", size="lg")
     negative = gr.Textbox("", label="Negative prompt", lines=1, max_lines=4, elem_id="negative")
     negative_count = _note("sw-count")
     model = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")

@@ -262,6 +262,14 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === " " && !event.target.closest("button, a, summary")) { playing ? rest() : start(); event.preventDefault(); }
 });
 
+// Where the column of settings is below the stage, whoever paints wants to see it.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("#paint, #branch");
+  if (!button || element.getBoundingClientRect().bottom > button.getBoundingClientRect().top) return;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  element.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+});
+
 document.addEventListener("stepwise:drawn", () => { if (steps().length) trigger("turned"); });
 
 // A file dropped anywhere goes through the upload button of its kind, and so through its checks.

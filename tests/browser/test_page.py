@@ -190,6 +190,23 @@ def test_a_word_is_completed_and_an_unknown_one_is_named(page: Page) -> None:
     expect(page.locator("#prompt textarea")).to_have_value("a cat in Atlantis on a beach at night")
 
 
+def test_paint_is_pressed_right_after_typing(page: Page) -> None:
+    """What the column says of a new prompt must not move the button from under the hand."""
+    page.fill("#prompt textarea", "")
+    page.focus("#prompt textarea")
+    page.keyboard.type("a cat in Atlantis on a b")
+    expect(page.locator(".sw-completions button").first).to_be_visible()
+    box = page.locator("#paint").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 4)
+    page.mouse.down()
+    expect(page.locator(".sw-completions")).to_be_hidden()
+    expect(page.get_by_text("never seen: “Atlantis”")).to_be_visible()
+    assert page.locator("#paint").bounding_box() == box
+    page.mouse.up()
+    finished(page)
+
+
 def test_how_it_works_noises_a_picture_and_lets_the_model_bring_it_back(page: Page, served: Served) -> None:
     page.get_by_role("tab", name="How it works").click()
     set_number(page, "how-timestep", 400)
