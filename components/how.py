@@ -18,7 +18,8 @@ from studio.errors import StudioError
 from studio.models.library import EMBEDDED_FOLDER
 
 LAST = 999
-SAMPLE = 128
+SAMPLE, SHOWN = 128, (2, 1)
+"""Pixels of a sample, and its column and row in the sheet: a penguin in the street."""
 INTRODUCTION = """
 ### From a picture to noise, and back
 
@@ -35,16 +36,17 @@ translates between the two.
 
 @dataclass(frozen=True)
 class How:
-    """Its widgets."""
+    """Its tab and widgets."""
 
+    tab: Any
     picture: Any
     timestep: Any
     shown: Any
     back: Any
 
 
-def build() -> How:
-    """Build the part inside the layout that is open."""
+def build(tab: Any) -> How:
+    """Build the part inside its tab, which is open."""
     with gr.Row(equal_height=False):
         with gr.Column(min_width=280, scale=2):
             gr.Markdown(INTRODUCTION)
@@ -63,13 +65,14 @@ def build() -> How:
             back = gr.Button("Let the model bring it back from here", variant="primary", elem_id="how-back")
         with gr.Column(min_width=280, scale=3):
             shown = gr.HTML("", elem_id="how-shown", padding=False)
-    return How(picture, timestep, shown, back)
+    return How(tab, picture, timestep, shown, back)
 
 
 def _sample() -> Image.Image:
-    """One of the model's own pictures, to begin with: the first of the sheet of samples."""
+    """One of the model's own pictures, to begin with: from the sheet of samples."""
+    left, top = (SAMPLE * cell for cell in SHOWN)
     with Image.open(EMBEDDED_FOLDER / "samples.jpg") as sheet:
-        return sheet.crop((0, 0, SAMPLE, SAMPLE))
+        return sheet.crop((left, top, left + SAMPLE, top + SAMPLE))
 
 
 def shown(studio: Studio, picture: str | None, timestep: float) -> str:

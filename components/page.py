@@ -95,8 +95,8 @@ def build(studio: Studio) -> gr.Blocks:
                     widgets, actions = controls.build(studio.library.names, drawing_widgets)
             with gr.Tab("Gallery", elem_classes="sw-page sw-wide"):
                 kept = gallery.build()
-            with gr.Tab("How it works", elem_classes="sw-page"):
-                explained = how.build()
+            with gr.Tab("How it works", elem_classes="sw-page") as opened:
+                explained = how.build(opened)
             with gr.Tab("Models", elem_classes="sw-page"):
                 shown_models = models.build()
                 with gr.Accordion("The embedded model's card", open=False, elem_id="embedded-card"):

@@ -166,7 +166,7 @@ def _needs(preprocessor: str, source: str) -> tuple[str, Any]:
 
 def bind_how(made: Bindings, controls: Controls, drawn: DrawingActions, part: How) -> None:
     """Tie the part that explains to the handlers; its button fills the controls and paints."""
-    for event in (part.picture.change, part.timestep.change):
+    for event in (part.tab.select, part.picture.change, part.timestep.change):
         event(made.noised, [part.picture, part.timestep], part.shown, trigger_mode="always_last", **PRIVATE)
     filled = [drawn.sent_picture, controls.drawing.strength]
     back = part.back.click(made.bring_back, [part.picture, part.timestep], filled, **QUICK)

@@ -209,6 +209,7 @@ def test_paint_is_pressed_right_after_typing(page: Page) -> None:
 
 def test_how_it_works_noises_a_picture_and_lets_the_model_bring_it_back(page: Page, served: Served) -> None:
     page.get_by_role("tab", name="How it works").click()
+    expect(page.locator("#how-shown")).to_contain_text("timestep 250")
     set_number(page, "how-timestep", 400)
     expect(page.locator("#how-shown")).to_contain_text("timestep 400")
     expect(page.locator("#how-shown")).to_contain_text("8 × 16 × 16 = 2,048 numbers")
