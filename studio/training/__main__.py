@@ -18,7 +18,7 @@ from PIL import Image
 from transformers import CLIPTokenizer
 
 from studio.models.library import EMBEDDED_FOLDER
-from studio.training import autoencoder, control, denoiser, few_steps, recogniser, tokenizer
+from studio.training import autoencoder, control, curves, denoiser, few_steps, recogniser, tokenizer
 from studio.training.exam import figures
 from studio.training.exam.evaluate import evaluate
 from studio.training.export import export, export_controlnet, painter_from
@@ -128,12 +128,13 @@ class Training:
         return recogniser.train(self.material, self.folder, self.budget("recogniser"))
 
     def evaluate(self) -> None:
-        """The exam of the finished model; its card's table is written anew."""
+        """The exam of the finished model; its card's table and curves are written anew."""
         found = evaluate(self.work.into, self.recogniser(), self.exam, self.material, self.folder)
         print(figures.table(found))
         card = self.work.into / "README.md"
         if card.exists() and figures.put_into_card(found, card):
             figures.write(found, self.work.into / "figures.json")
+        curves.write(self.folder, self.work.into)
 
 
 STAGES = {
