@@ -22,10 +22,12 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from PIL import Image
 
+from components import served
 from components.form import fields_of
 from components.stage import ASSETS, data_uri
 from components.visitors import Visitors
 from studio import GenerationRequest, Studio
+from studio.clips import beside
 from studio.errors import StudioError
 from studio.gallery import archive, infotext, pictures
 from studio.gallery.kept import Kept
@@ -122,6 +124,7 @@ class Gallery:
         return {
             "src": "data:image/png;base64," + base64.b64encode(content).decode(),
             "name": archive.name_of(kept),
+            "clip": served.address(clip) if (clip := beside(file)) else "",
             "infotext": text,
             "tags": self._collection.history.tags([kept.id]).get(kept.id, []),
             "facts": _facts(kept),
