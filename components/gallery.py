@@ -216,6 +216,7 @@ def _facts(kept: Kept) -> list[tuple[str, str]]:
     facts = [
         ("Made", _tile(kept)["made"]),
         ("Size", f"{kept.width} × {kept.height}"),
+        ("Length", _length(kept)),
         ("Sampler", f"{kept.sampler}{schedule}"),
         ("Steps", str(kept.steps)),
         ("CFG scale", f"{kept.cfg_scale:g}"),
@@ -224,6 +225,17 @@ def _facts(kept: Kept) -> list[tuple[str, str]]:
         ("Negative prompt", kept.negative_prompt),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _length(kept: Kept) -> str:
+    """Of a film or a sound."""
+    try:
+        request = GenerationRequest.from_json(kept.request)
+    except ValueError:  # of another version
+        return ""
+    if request.frames > 1:
+        return f"{request.frames} frames, {request.fps} a second"
+    return f"{request.seconds:g} s" if request.seconds else ""
 
 
 def _search(asked: Asked) -> Search:

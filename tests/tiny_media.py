@@ -10,8 +10,12 @@ from diffusers import (
     AudioLDM2ProjectionModel,
     AudioLDM2UNet2DConditionModel,
     AutoencoderKL,
+    AutoencoderKLLTXVideo,
     AutoencoderKLWan,
     DDIMScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    LTXPipeline,
+    LTXVideoTransformer3DModel,
     UniPCMultistepScheduler,
     WanPipeline,
     WanTransformer3DModel,
@@ -68,6 +72,36 @@ def wan(folder: Path, spread: bool = False) -> None:
         text_encoder=UMT5EncoderModel(encoder),
         tokenizer=t5_tokenizer(),
         expand_timesteps=spread,
+    ).save_pretrained(folder)
+
+
+def ltx(folder: Path) -> None:
+    """LTX-Video: packed latents of 8 channels, an autoencoder by 32 and, in time, by 8."""
+    torch.manual_seed(0)
+    LTXPipeline(
+        transformer=LTXVideoTransformer3DModel(
+            in_channels=8,
+            out_channels=8,
+            patch_size=1,
+            patch_size_t=1,
+            num_attention_heads=4,
+            attention_head_dim=8,
+            cross_attention_dim=32,
+            num_layers=1,
+            caption_channels=32,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(
+            use_dynamic_shifting=True, base_shift=0.95, max_shift=2.05, base_image_seq_len=1024, shift_terminal=0.1
+        ),
+        vae=AutoencoderKLLTXVideo(
+            latent_channels=8,
+            block_out_channels=(8, 8, 8, 8),
+            decoder_block_out_channels=(8, 8, 8, 8),
+            layers_per_block=(1, 1, 1, 1, 1),
+            decoder_layers_per_block=(1, 1, 1, 1, 1),
+        ),
+        text_encoder=t5(),
+        tokenizer=t5_tokenizer(),
     ).save_pretrained(folder)
 
 

@@ -67,7 +67,7 @@ function showClips(isLast) {
 
 // The pictures of films and sounds are strips and spectrograms, with proportions of their own.
 function ratio() {
-  return view().kind && image.naturalWidth && !image.hidden ? image.naturalWidth / image.naturalHeight : view().ratio;
+  return view().kind && image.naturalWidth ? image.naturalWidth / image.naturalHeight : view().ratio;
 }
 
 // ---- drawing
@@ -81,7 +81,6 @@ function show() {
   if (picture && image.getAttribute("src") !== picture) image.src = picture;
   image.hidden = !image.getAttribute("src");
   showClips(index === count - 1);
-  if (view().kind) figure.style.setProperty("--ratio", ratio());
   image.alt = step ? `${{ x0: "Predicted picture", xt: "Noisy picture", change: "Change" }[mode]} at step ${number} of ${total}` : "";
   section.dataset.state = state;
   section.dataset.view = mode;
@@ -245,13 +244,13 @@ function update() {
     stopComparing();
     strip.replaceChildren();
     if (!steps().length) image.removeAttribute("src");
+    figure.classList.toggle("sw-broad", Boolean(value.kind));
     if (value.ratio) figure.style.setProperty("--ratio", value.ratio);
   }
   fill();
   show();
 }
 
-image.addEventListener("load", () => view().kind && figure.style.setProperty("--ratio", ratio()));
 strip.addEventListener("click", (event) => {
   const item = event.target.closest("li");
   if (item) { rest(); look(Number(item.dataset.index)); }

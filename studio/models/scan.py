@@ -31,7 +31,8 @@ _BY_PIPELINE = {
     "Chroma": "Chroma",
     "WanPipeline": "Wan",
     "Wan": "Wan with pictures",
-    "LTX": "LTX",
+    "LTXPipeline": "LTX-Video",
+    "LTX": "LTX with pictures",
     "AudioLDM2": "AudioLDM 2",
 }
 """The class of a diffusers pipeline begins with the word; longer words first."""

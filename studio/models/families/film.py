@@ -75,8 +75,13 @@ class FilmFamily(FlowFamily):
     def films(self, latents: Tensor) -> Tensor:
         """Whole films (N, 3, F, H, W) from -1 to 1."""
         with self._alone:
-            films: Tensor = self.vae.decode(self.unscaled(latents)).sample
+            films = self.decoded(self.unscaled(latents))
         return films.float().clamp(-1, 1)
+
+    def decoded(self, latents: Tensor) -> Tensor:
+        """What the autoencoder makes of its latents."""
+        films: Tensor = self.vae.decode(latents).sample
+        return films
 
     def finished(self, latents: Tensor, request: GenerationRequest) -> tuple[Tensor, Sequence[Clip]]:
         """The first frame of each, and the films; of films of one frame only that."""
