@@ -11,6 +11,7 @@ import gradio as gr
 from components import suggestions
 from components.drawing import Drawing
 from components.suggestions import EXAMPLES
+from studio.limits import Limits
 from studio.presets import AUTOMATIC, SAMPLERS, SCHEDULES
 from studio.request import GenerationRequest
 
@@ -32,6 +33,9 @@ class Controls:
     distilled_cfg_scale: Any
     width: Any
     height: Any
+    frames: Any
+    fps: Any
+    seconds: Any
     batch_count: Any
     batch_size: Any
     loops: Any
@@ -95,6 +99,19 @@ def _size() -> tuple[Any, Any]:
     return width, height
 
 
+def _length() -> tuple[Any, Any, Any]:
+    """Of films and sounds; shown for models that make them."""
+    most = Limits()
+    told: dict[str, Any] = {"min_width": 80, "visible": False}
+    with gr.Row():
+        frames = gr.Number(1, label="Frames", precision=0, minimum=1, maximum=most.frames, elem_id="frames", **told)
+        fps = gr.Number(
+            DEFAULT.fps, label="Frames a second", precision=0, minimum=1, maximum=most.fps, elem_id="fps", **told
+        )
+        seconds = gr.Number(0, label="Seconds", step=0.1, minimum=0, maximum=most.seconds, elem_id="seconds", **told)
+    return frames, fps, seconds
+
+
 def _variations() -> tuple[Any, Any, Any]:
     """Near relatives of a seed, and results that become starts."""
     with gr.Accordion("Variations and loops", open=False, elem_id="variations"):
@@ -134,6 +151,7 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
     )  # fmt: skip
     width, height = _size()
     size_note = _note()
+    frames, fps, seconds = _length()
     with gr.Row():
         batch_count = gr.Number(1, label="Batch count", minimum=1, maximum=16, precision=0, min_width=80)
         batch_size = gr.Number(1, label="Batch size", minimum=1, maximum=16, precision=0, min_width=80)
@@ -156,6 +174,9 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         distilled,
         width,
         height,
+        frames,
+        fps,
+        seconds,
         batch_count,
         batch_size,
         loops,

@@ -7,24 +7,46 @@ from typing import Any
 import gradio as gr
 
 from studio.presets import AUTOMATIC, Fitting, samplers_of, schedules_of
+from studio.request import GenerationRequest
 
-DECIDED = ("sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale", "width", "height")
+UNSAID = GenerationRequest()
+
+LENGTH = ("frames", "fps", "seconds")
+DECIDED = ("sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale", "width", "height", *LENGTH)
 
 
 def fitted(fitting: Fitting | None, side: int) -> list[Any]:
     """Values for the widgets of ``DECIDED`` as a model wants them; where nobody knows what it
     wants, only its size."""
+    large = [*size(fitting, side, side).values(), *length(fitting).values()]
     if fitting is None:
-        return [*[gr.skip()] * 5, side, side]
+        return [*[gr.skip()] * 5, *large]
     return [
         sampler_menu(fitting, fitting.sampler),
         schedule_menu(fitting.sampler, fitting.schedule),
         fitting.steps,
         fitting.cfg_scale,
         gr.Slider(visible=fitting.distilled),
-        side,
-        side,
+        *large,
     ]
+
+
+def size(fitting: Fitting | None, width: int, height: int) -> dict[str, Any]:
+    """Width and height; sounds have none."""
+    shown = fitting is None or not fitting.seconds
+    return {"width": gr.Number(width, visible=shown), "height": gr.Number(height, visible=shown)}
+
+
+def length(fitting: Fitting | None, frames: int = 0, fps: int = 0, seconds: float = 0.0) -> dict[str, Any]:
+    """How long a film or a sound is, as it is told or else as a model makes them; for other models neither."""
+    films, sounds = bool(fitting and fitting.frames), bool(fitting and fitting.seconds)
+    if fitting is None or not films:
+        frames = 1
+    return {
+        "frames": gr.Number(frames or (fitting.frames if fitting else 1), visible=films),
+        "fps": gr.Number(fps or (fitting.fps if fitting else UNSAID.fps), visible=films),
+        "seconds": gr.Number((seconds or fitting.seconds) if fitting and sounds else 0, visible=sounds),
+    }
 
 
 def sampler_menu(fitting: Fitting | None, sampler: str) -> Any:

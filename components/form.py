@@ -16,7 +16,7 @@ from PIL import Image
 from components.canvas import Layers
 from components.controls import LOCKED, RANDOM
 from components.drawing import LINES, OFF, ONLY_MASKED, OWN, PICTURE, UNITS, WHOLE
-from components.fitting import sampler_menu, schedule_menu
+from components.fitting import length, sampler_menu, schedule_menu, size
 from studio import GenerationRequest, Run, Studio
 from studio.canvas import preprocess
 from studio.errors import RequestRefused
@@ -35,7 +35,7 @@ BRANCHABLE = (
 """What the widgets decide of a branch; the number of steps to come has a field of its own."""
 PLAIN = (
     "prompt", "negative_prompt", "model", "sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale",
-    "width", "height", "batch_size"
+    "width", "height", "frames", "fps", "seconds", "batch_size"
 )  # fmt: skip
 """Settings whose widgets have their values as they are."""
 MOST_RUNS = 16
@@ -177,6 +177,8 @@ class Form:
         values |= {"schedule": schedule_menu(told["sampler"], told["schedule"])}
         distilled = told["distilled_cfg_scale"]
         values |= {"distilled_cfg_scale": gr.Slider(value=distilled, visible=bool(fits and fits.distilled))}
+        values |= length(fits, told["frames"], told["fps"], told["seconds"])
+        values |= size(fits, told["width"], told["height"])
         values |= {"batch_size": told["batch_size"] if "branch" in fields else 1, "batch_count": 1, "loops": 1}
         values |= {name: told[name] for name in ("variation_seed", "variation_strength", "seed")}
         values |= {"seed_mode": LOCKED} | self._canvas(told, owner)

@@ -22,10 +22,12 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from PIL import Image
 
+from components import served
 from components.form import fields_of
 from components.stage import ASSETS, data_uri
 from components.visitors import Visitors
 from studio import GenerationRequest, Studio
+from studio.clips import beside
 from studio.errors import StudioError
 from studio.gallery import archive, infotext, pictures
 from studio.gallery.kept import Kept
@@ -122,6 +124,7 @@ class Gallery:
         return {
             "src": "data:image/png;base64," + base64.b64encode(content).decode(),
             "name": archive.name_of(kept),
+            "clip": served.address(clip) if (clip := beside(file)) else "",
             "infotext": text,
             "tags": self._collection.history.tags([kept.id]).get(kept.id, []),
             "facts": _facts(kept),
@@ -213,6 +216,7 @@ def _facts(kept: Kept) -> list[tuple[str, str]]:
     facts = [
         ("Made", _tile(kept)["made"]),
         ("Size", f"{kept.width} × {kept.height}"),
+        ("Length", _length(kept)),
         ("Sampler", f"{kept.sampler}{schedule}"),
         ("Steps", str(kept.steps)),
         ("CFG scale", f"{kept.cfg_scale:g}"),
@@ -221,6 +225,17 @@ def _facts(kept: Kept) -> list[tuple[str, str]]:
         ("Negative prompt", kept.negative_prompt),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _length(kept: Kept) -> str:
+    """Of a film or a sound."""
+    try:
+        request = GenerationRequest.from_json(kept.request)
+    except ValueError:  # of another version
+        return ""
+    if request.frames > 1:
+        return f"{request.frames} frames, {request.fps} a second"
+    return f"{request.seconds:g} s" if request.seconds else ""
 
 
 def _search(asked: Asked) -> Search:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_file_to_cache
-from gradio.utils import get_upload_folder
 
+from components import served
 from studio.gallery.collection import Collection
 
 COUNT = 24
@@ -31,19 +29,5 @@ def build() -> Any:
 
 
 def newest(collection: Collection, owner: str) -> list[str]:
-    """An owner's newest pictures, as files that Gradio may serve.
-
-    It serves copies in its own folder, which nobody can list: the folder of outputs itself stays
-    closed, wherever it is.
-    """
-    return [_served(path) for path in collection.recent(owner, COUNT)]
-
-
-_copies: dict[Path, str] = {}
-
-
-def _served(path: Path) -> str:
-    """Gradio's copy of a picture, made when it is first shown and again when Gradio has cleaned up."""
-    if path not in _copies or not Path(_copies[path]).exists():
-        _copies[path] = save_file_to_cache(path, cache_dir=get_upload_folder())
-    return _copies[path]
+    """An owner's newest pictures, as files that Gradio may serve."""
+    return [served.copy(path) for path in collection.recent(owner, COUNT)]

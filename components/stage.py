@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from components import served
 from studio import prompt_schedule
 from studio.contact_sheet import grid
 from studio.events import Cancelled, Event, Failed, Finished, Paused, Produced, Queued, Started, Step
@@ -23,7 +24,7 @@ from studio.run import Run
 ASSETS = Path(__file__).parent.parent / "assets" / "page"
 DEVELOPED_AT_ONCE = 4
 IDLE: dict[str, Any] = {"run": "", "state": "idle", "message": "", "steps": [], "total": 0, "kept": 0}
-IDLE |= {"forward": [], "session": "", "led": []}
+IDLE |= {"forward": [], "session": "", "led": [], "kind": "", "clips": []}
 ENDED = {Finished: "finished", Failed: "failed", Cancelled: "stopped", Paused: "paused"}
 
 
@@ -58,6 +59,7 @@ class View:
             "session": session,
             "steps": [],
             "ratio": request.width * columns / (request.height * rows),
+            "kind": "film" if request.frames > 1 else "sound" if request.seconds else "",
         }
 
     @classmethod
@@ -73,6 +75,7 @@ class View:
             "kept": run.kept,
             "left": 0,
             "led": _led(run.request, max(run.evaluations, len(steps))),
+            "clips": view._served(run.clips),
             **(view._change(end) if end is not None else {}),
         }
         view.begin(run)
@@ -116,6 +119,10 @@ class View:
             entry["words"] = self._words[min(index, len(self._words) - 1)]
         return entry
 
+    def _served(self, clips: Iterable[Path]) -> list[str]:
+        """Where films and sounds are for whoever may have them: not for those who only watch."""
+        return [served.address(clip) for clip in clips if self.value["session"] and clip.exists()]
+
     def _change(self, event: Event) -> dict[str, Any]:
         match event:
             case Queued(ahead=ahead, wait_s=wait_s):
@@ -131,8 +138,8 @@ class View:
                     "elapsed": round(event.elapsed_s, 1),
                     "left": round(event.left_s, 1),
                 }
-            case Produced():
-                return {}
+            case Produced(clip=clip):
+                return {"clips": [*self.value["clips"], *self._served([clip] if clip else [])]}
         return {"state": ENDED[type(event)], "message": _said(event), "left": 0}
 
 

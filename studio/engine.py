@@ -21,6 +21,7 @@ import torch
 from studio import forecast, prompt_schedule
 from studio.active import Active
 from studio.canvas.start import control_map, start_of
+from studio.clips import beside
 from studio.diffusion import joining, preview
 from studio.diffusion.attention import WordMap, word_maps
 from studio.diffusion.midway import START
@@ -412,16 +413,17 @@ class Engine:
             run.post(Finished(run=run.id, elapsed_s=active.elapsed_s, notes=run.notes))
             return
         try:
-            decoded = model.decode(active.painting.latents)
+            decoded, clips = model.finished(active.painting.latents, run.request)
             made = preview.to_pictures(decoded)
             if active.painting.given.start is not None:
                 made = [active.painting.given.start.finished(picture) for picture in made]
             run.thumbnail = preview.jpeg(decoded, preview.THUMBNAIL)
             for index, (picture, seed) in enumerate(zip(made, run.request.seeds, strict=True)):
+                clip = clips[index] if clips else None
                 path, text = self._collection.keep(
-                    picture, run.request, index, run=run.id, owner=run.owner, model_hash=model.fingerprint
+                    picture, run.request, index, run=run.id, owner=run.owner, model_hash=model.fingerprint, clip=clip
                 )
-                run.post(Produced(run=run.id, index=index, path=path, seed=seed, infotext=text))
+                run.post(Produced(run=run.id, index=index, path=path, seed=seed, infotext=text, clip=beside(path)))
             run.post(Finished(run=run.id, elapsed_s=active.elapsed_s, notes=run.notes))
         except Exception as error:
             run.post(failure(run, error))

@@ -66,6 +66,8 @@ class Produced(Event):
     path: Path
     seed: int
     infotext: str
+    clip: Path | None = None
+    """The film or the sound that the picture stands for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Is this request allowed? Pure: nothing is loaded, nothing is changed, nothing clamps later."""
 
 import dataclasses
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ KEPT_BY_BRANCHES = (
     "model",
     "width",
     "height",
+    "frames",
+    "fps",
+    "seconds",
     "batch_size",
     "seed",
     "image",
@@ -44,6 +48,9 @@ class Limits:
     clip_skip: int = 12
     side: int = 2048
     smallest_side: int = 64
+    frames: int = 257
+    fps: int = 60
+    seconds: float = 60.0
     batch_size: int = 16
     prompt_characters: int = 8_000
     mask_blur: int = 64
@@ -56,9 +63,16 @@ class Limits:
     """Pixels times steps times pictures."""
 
 
+SHORTEST_S = 0.1
+"""The shortest sound."""
+FRAMES_TOGETHER = 4
+"""How many frames of a film count as one picture: its latents hold so many in one, or more."""
+
+
 def work(request: GenerationRequest) -> int:
     """What the request costs: pixels times steps times pictures."""
-    return request.width * request.height * request.steps * request.batch_size
+    pictures = request.batch_size * math.ceil(request.frames / FRAMES_TOGETHER)
+    return request.width * request.height * request.steps * pictures
 
 
 def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
@@ -74,6 +88,9 @@ def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
     _check_number("distilled_cfg_scale", request.distilled_cfg_scale, 0, limits.cfg_scale, "Distilled CFG scale")
     _check_whole("clip_skip", request.clip_skip, limits.clip_skip, "Clip skip")
     _check_number("batch_size", request.batch_size, 1, limits.batch_size, "Batch size")
+    _check_number("frames", request.frames, 1, limits.frames, "Frames")
+    _check_number("fps", request.fps, 1, limits.fps, "FPS")
+    _check_number("seconds", request.seconds, 0, limits.seconds, "Seconds")
     for field in ("width", "height"):
         _check_number(field, getattr(request, field), limits.smallest_side, limits.side, field.capitalize())
         if getattr(request, field) % 8:
@@ -94,10 +111,10 @@ def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
 
 
 def _check_types(request: GenerationRequest) -> None:
-    for field in ("steps", "width", "height", "batch_size", "seed", "variation_seed"):
+    for field in ("steps", "width", "height", "frames", "fps", "batch_size", "seed", "variation_seed"):
         if type(getattr(request, field)) is not int:
             raise RequestRefused(field, f"{_named(field)} must be a whole number.")
-    for field in ("cfg_scale", "distilled_cfg_scale", "strength", "variation_strength"):
+    for field in ("cfg_scale", "distilled_cfg_scale", "seconds", "strength", "variation_strength"):
         if type(getattr(request, field)) not in (int, float):
             raise RequestRefused(field, f"{_named(field)} must be a number.")
     for field in ("prompt", "negative_prompt", "model", "sampler", "schedule", "image", "resize_mode"):
@@ -220,8 +237,9 @@ def check_fits(request: GenerationRequest, fitting: Fitting) -> None:
     """Accept a request for a model of that fitting.
 
     Raises:
-        RequestRefused: if the model cannot paint that size, or not by that sampler.
+        RequestRefused: if the model cannot paint that size or length, or not by that sampler.
     """
+    _check_length(request, fitting)
     for field in ("width", "height"):
         if getattr(request, field) % fitting.multiple:
             raise RequestRefused(field, f"{_named(field)} must be a multiple of {fitting.multiple} for this model.")
@@ -232,6 +250,23 @@ def check_fits(request: GenerationRequest, fitting: Fitting) -> None:
         )
 
 
+def _check_length(request: GenerationRequest, fitting: Fitting) -> None:
+    """A film has frames, a sound has seconds, a picture neither; films and sounds begin with noise."""
+    if request.frames > 1 and not fitting.frames:
+        raise RequestRefused("frames", "This model makes no films: set frames to 1.")
+    if fitting.frames and request.frames % fitting.frames_step != 1:
+        near = max(1, round((request.frames - 1) / fitting.frames_step) * fitting.frames_step + 1)
+        raise RequestRefused(
+            "frames", f"Frames must be one more than a multiple of {fitting.frames_step} for this model: try {near}."
+        )
+    if request.seconds and not fitting.seconds:
+        raise RequestRefused("seconds", "This model makes no sounds: set seconds to 0.")
+    if fitting.seconds and request.seconds < SHORTEST_S:
+        raise RequestRefused("seconds", f"Seconds must be {SHORTEST_S:g} or more for this model.")
+    if (fitting.frames or fitting.seconds) and (request.image or request.control):
+        raise RequestRefused("image", "With this model one starts from noise: put the canvas away.")
+
+
 def _named(field: str) -> str:
-    known = {"cfg_scale": "CFG scale", "distilled_cfg_scale": "Distilled CFG scale"}
+    known = {"cfg_scale": "CFG scale", "distilled_cfg_scale": "Distilled CFG scale", "fps": "FPS"}
     return known.get(field, field.replace("_", " ").capitalize())

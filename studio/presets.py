@@ -72,6 +72,13 @@ class Fitting:
     """Trained by flow matching: ``FLOW_SAMPLERS`` are for it."""
     distilled: bool = False
     """Whether it is told the guidance it was distilled with."""
+    frames: int = 0
+    """Of a model that makes films, how many frames they have; 0 for any other."""
+    frames_step: int = 4
+    """Their number is one more than a multiple of this."""
+    fps: int = 16
+    seconds: float = 0.0
+    """Of a model that makes sounds, how long they are; 0 for any other."""
 
 
 def _fittings(read: dict[str, dict[str, Any]]) -> dict[str, Fitting]:

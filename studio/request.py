@@ -92,6 +92,12 @@ class GenerationRequest:
     """From which layer of CLIP, counted from the last, the words are taken: 1 for the last itself."""
     width: int = 128
     height: int = 128
+    frames: int = 1
+    """How many pictures a film has; 1 for a picture."""
+    fps: int = 16
+    """Of a film, frames a second."""
+    seconds: float = 0.0
+    """How long a sound is; 0 for what is none."""
     batch_size: int = 1
     seed: int = RANDOM_SEED
     image: str = ""

@@ -30,6 +30,8 @@ class Result:
 
     paths: tuple[Path, ...]
     infotexts: tuple[str, ...]
+    clips: tuple[Path, ...] = ()
+    """The films or the sounds that the pictures stand for, if they do."""
 
     @property
     def images(self) -> list[Image.Image]:
@@ -199,7 +201,14 @@ class Run:
         if isinstance(last, Cancelled | Paused):
             raise StudioError("The run was stopped.")
         made = sorted((event for event in events if isinstance(event, Produced)), key=lambda event: event.index)
-        return Result(tuple(event.path for event in made), tuple(event.infotext for event in made))
+        clips = tuple(event.clip for event in made if event.clip)
+        return Result(tuple(event.path for event in made), tuple(event.infotext for event in made), clips)
+
+    @property
+    def clips(self) -> list[Path]:
+        """The films or the sounds that were made by now."""
+        with self._changed:
+            return [event.clip for event in self._events if isinstance(event, Produced) and event.clip]
 
     def post(self, event: Event) -> None:
         """Add an event; it gets the next number. Ignored after the last one."""

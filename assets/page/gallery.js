@@ -235,6 +235,7 @@ async function show(id) {
   if (index > pictures.length - 6) further();
   image.alt = picture.prompt || "a picture without a prompt";
   image.src = thumbs.get(id) || "";
+  showClip("");
   find("prompt").textContent = picture.prompt || "no prompt";
   press(find("star"), picture.favourite);
   const full = await ask("picture", { id });
@@ -242,6 +243,7 @@ async function show(id) {
   image.src = full.src;
   find("download").href = full.src;
   find("download").download = full.name;
+  showClip(full.clip, full.name);
   find("tags").value = full.tags.join(", ");
   viewer.querySelector("pre").textContent = full.infotext;
   find("facts").replaceChildren(...full.facts.map(([name, value]) => {
@@ -251,6 +253,18 @@ async function show(id) {
     pair.append(term, said);
     return pair;
   }));
+}
+
+// What the picture stands for plays in its place, if it is a film, or below it, if it is a sound.
+function showClip(address, name) {
+  const box = find("clips"), link = find("download-clip"), film = address.endsWith(".mp4");
+  box.hidden = link.hidden = !address;
+  viewer.querySelector("img").hidden = film;
+  box.replaceChildren(...(address ? [window.stepwise.player(address, film ? "Film" : "Sound")] : []));
+  if (!address) return;
+  link.textContent = film ? "Download film" : "Download sound";
+  link.href = address;
+  link.download = name.replace(/[.]png$/, address.slice(address.lastIndexOf(".")));
 }
 
 function turn(by) {
@@ -295,13 +309,13 @@ grid.addEventListener("keydown", (event) => {
   else if (event.key === "Delete") throwAway([id]);
 });
 viewer.addEventListener("keydown", (event) => {
-  if (event.target.closest("input, pre")) return;
+  if (event.target.closest("input, pre, video, audio")) return;
   if (event.key === "ArrowLeft") turn(-1);
   else if (event.key === "ArrowRight") turn(1);
   else if (event.key === "f" || event.key === "F") find("star").click();
   else if (event.key === "Delete") throwAway([current]);
 });
-viewer.addEventListener("close", () => { const id = current; current = null; section.append(undone); viewer.querySelector("img").removeAttribute("src"); focus(id); });
+viewer.addEventListener("close", () => { const id = current; current = null; showClip(""); section.append(undone); viewer.querySelector("img").removeAttribute("src"); focus(id); });
 viewer.addEventListener("click", (event) => { if (event.target === viewer) viewer.close(); });
 find("before").addEventListener("click", () => turn(-1));
 find("after").addEventListener("click", () => turn(1));

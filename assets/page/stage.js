@@ -43,6 +43,33 @@ async function fetchPictures() {
   show();
 }
 
+// ---- films and sounds
+
+function player(address, name) {
+  const made = document.createElement(address.endsWith(".mp4") ? "video" : "audio");
+  Object.assign(made, { src: address, controls: true, loop: made.tagName === "VIDEO", preload: "metadata" });
+  made.setAttribute("aria-label", name);
+  return made;
+}
+
+// The last step of what has ended plays; a film in the place of its picture, a sound below its own.
+function showClips(isLast) {
+  const clips = view().clips || [], box = find("clips"), now = clips.join(" ");
+  const plays = clips.length > 0 && isLast && mode === "x0" && !busy() && !versus;
+  if (box.dataset.of !== now) {
+    box.dataset.of = now;
+    box.replaceChildren(...clips.map((clip, at) => player(clip, `${view().kind === "film" ? "Film" : "Sound"} ${at + 1} of ${clips.length}`)));
+  }
+  if (!plays) [...box.children].forEach((each) => each.pause());
+  box.hidden = !plays;
+  if (plays && view().kind === "film") image.hidden = true;
+}
+
+// The pictures of films and sounds are strips and spectrograms, with proportions of their own.
+function ratio() {
+  return view().kind && image.naturalWidth ? image.naturalWidth / image.naturalHeight : view().ratio;
+}
+
 // ---- drawing
 
 const sigma = (value) => (value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toPrecision(2));
@@ -53,6 +80,7 @@ function show() {
   const step = steps()[index], picture = step && source(index);
   if (picture && image.getAttribute("src") !== picture) image.src = picture;
   image.hidden = !image.getAttribute("src");
+  showClips(index === count - 1);
   image.alt = step ? `${{ x0: "Predicted picture", xt: "Noisy picture", change: "Change" }[mode]} at step ${number} of ${total}` : "";
   section.dataset.state = state;
   section.dataset.view = mode;
@@ -128,7 +156,7 @@ function tell(index) {
   if (told.split("/")[0] !== run || (told.split("/")[2] !== state && !busy())) trigger("turned");
   told = now;
   const at = index - first(), count = at < 0 ? 0 : steps().length - first();
-  const detail = { run, index: at, total, kept, state, count, busy: busy(), ratio: view().ratio };
+  const detail = { run, index: at, total, kept, state, count, busy: busy(), ratio: ratio() };
   document.dispatchEvent(new CustomEvent("stepwise:look", { detail }));
 }
 
@@ -198,6 +226,7 @@ function stopComparing() {
 // ---- the outside
 
 window.stepwise = Object.assign(window.stepwise || {}, {
+  player,
   ask: (name, asked) => server[name]({ session: view().session, run, ...asked }),
   chosen: () => Math.max(shown() + 1 - first(), 0),
   compare,
@@ -215,6 +244,7 @@ function update() {
     stopComparing();
     strip.replaceChildren();
     if (!steps().length) image.removeAttribute("src");
+    figure.classList.toggle("sw-broad", Boolean(value.kind));
     if (value.ratio) figure.style.setProperty("--ratio", value.ratio);
   }
   fill();
@@ -249,7 +279,7 @@ find("views").addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input:not(.sw-scrub), textarea, select, [contenteditable], [role=listbox]:not(.sw-strip)");
+  const typing = event.target.closest("input:not(.sw-scrub), textarea, select, video, audio, [contenteditable], [role=listbox]:not(.sw-strip)");
   if (event.key === "Escape" && versus) stopComparing();
   else if (event.key === "Escape" && busy()) trigger("stop");
   else if ((event.ctrlKey || event.metaKey) && event.key === "Enter") document.querySelector("#paint").click();

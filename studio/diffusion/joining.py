@@ -61,11 +61,9 @@ def join(calls: Sequence[ModelCall]) -> dict[str, Any]:
 
 def _spread(timesteps: Sequence[Any], sizes: Sequence[int], call: ModelCall) -> Tensor:
     sample = next(call.arguments[name] for name in SAMPLE_NAMES if name in call.arguments)
-    parts = [
-        torch.as_tensor(timestep, dtype=torch.float32, device=sample.device).expand(size)
-        for timestep, size in zip(timesteps, sizes, strict=True)
-    ]
-    return torch.cat(parts)
+    parts = [torch.as_tensor(timestep, dtype=torch.float32, device=sample.device) for timestep in timesteps]
+    # Some films have a timestep for every token; those are spread over pictures already.
+    return torch.cat([part if part.dim() > 1 else part.expand(size) for part, size in zip(parts, sizes, strict=True)])
 
 
 def _concatenate(column: Sequence[Any], sizes: Sequence[int]) -> Any:

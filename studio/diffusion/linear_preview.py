@@ -28,10 +28,16 @@ class LinearPreview:
         return rgb.clamp(-1, 1)
 
 
-def fit(decode: Callable[[Tensor], Tensor], encode: Callable[[Tensor], Tensor]) -> LinearPreview:
-    """The best linear map from latents to the colours the autoencoder decodes them to."""
-    latents = encode(_blots())
-    colours = functional.interpolate(decode(latents), size=latents.shape[-2:], mode="area")
+def fit(
+    decode: Callable[[Tensor], Tensor],
+    encode: Callable[[Tensor], Tensor],
+    flat: Callable[[Tensor], Tensor] = lambda latents: latents,
+) -> LinearPreview:
+    """The best linear map from latents, laid ``flat`` as pictures are, to the colours the autoencoder decodes
+    them to."""
+    encoded = encode(_blots())
+    latents = flat(encoded)
+    colours = functional.interpolate(decode(encoded), size=latents.shape[-2:], mode="area")
     rows = latents.movedim(1, -1).flatten(0, -2).float()
     design = torch.cat([rows, torch.ones_like(rows[:, :1])], 1).cpu()
     targets = colours.movedim(1, -1).flatten(0, -2).cpu()

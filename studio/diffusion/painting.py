@@ -177,7 +177,7 @@ class Painting:
     def _beginning(self) -> dict[str, Any]:
         """What of a pipeline's arguments says what to start from: noise, or a picture."""
         request, start = self.request, self.given.start
-        size: dict[str, Any] = {"width": request.width, "height": request.height}
+        size = self.model.family.size(request)
         if self.model.family.sees_masks:
             return size | self._masked(start or Start(Image.new("RGB", (request.width, request.height), GREY)))
         if start is not None:
@@ -202,7 +202,7 @@ class Painting:
         return self.model.family.strength(self.request) if self._from_start else 1.0
 
     def _starting_noise(self) -> Tensor:
-        shape = self.model.family.latent_shape(self.request.width, self.request.height)
+        shape = self.model.family.shape_of(self.request)
         return noise.varied(noise.starting_noise(shape, self._sources), self.request).to(self.model.device)
 
     def _blending(self) -> LatentBlend | None:

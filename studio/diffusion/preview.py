@@ -19,11 +19,16 @@ FIRST_GUESS_S = 0.05
 """What a real decode is taken to cost until the run has measured one."""
 
 
-def to_pictures(decoded: Tensor) -> list[Image.Image]:
-    """RGB pictures from (N, 3, H, W) of -1 to 1."""
+def to_pixels(decoded: Tensor) -> NDArray[np.uint8]:
+    """Pixels (N, H, W, 3) from (N, 3, H, W) of -1 to 1."""
     pixels = decoded.float().add(1).mul(127.5).round().clamp(0, 255).permute(0, 2, 3, 1)
     values: NDArray[np.uint8] = pixels.cpu().numpy().astype(np.uint8)
-    return [Image.fromarray(value) for value in values]
+    return values
+
+
+def to_pictures(decoded: Tensor) -> list[Image.Image]:
+    """RGB pictures from (N, 3, H, W) of -1 to 1."""
+    return [Image.fromarray(value) for value in to_pixels(decoded)]
 
 
 def jpeg(decoded: Tensor, longest: int = LONGEST_SIDE) -> bytes:

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from studio.clips import beside
 from studio.gallery.kept import Kept
 
 
@@ -16,8 +17,8 @@ def name_of(kept: Kept) -> str:
 
 
 def write(pictures: Iterable[tuple[Kept, Path]], path: Path) -> None:
-    """Write pictures, infotext and all, into a zip, one after another and as they are: a PNG does
-    not get smaller.
+    """Write pictures, infotext and all, and the films and sounds that they stand for, into a zip, one
+    after another and as they are: a PNG does not get smaller.
 
     Raises:
         OSError: if it could not be written, or a picture not be read.
@@ -25,3 +26,5 @@ def write(pictures: Iterable[tuple[Kept, Path]], path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for kept, file in pictures:
             archive.write(file, name_of(kept))
+            if clip := beside(file):
+                archive.write(clip, str(Path(name_of(kept)).with_suffix(clip.suffix)))

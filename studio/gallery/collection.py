@@ -7,10 +7,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
+from studio.clips import Clip, beside, remove_clip, size_of
 from studio.errors import NotSaved, QuotaReached, StudioError, UnreadablePicture
 from studio.gallery import infotext, pictures, provenance
 from studio.gallery.history import History
@@ -52,10 +54,19 @@ class Collection:
     # Keeping
 
     def keep(
-        self, picture: Image.Image, request: GenerationRequest, index: int, *, run: str, owner: str, model_hash: str
+        self,
+        picture: Image.Image,
+        request: GenerationRequest,
+        index: int,
+        *,
+        run: str,
+        owner: str,
+        model_hash: str,
+        clip: Clip | None = None,
     ) -> tuple[Path, str]:
-        """Write a finished picture, at that place in its batch, and its row; the file, and the
-        infotext in it. When this returns both would survive a power cut.
+        """Write a finished picture, at that place in its batch, with the film or the sound that it
+        stands for, and its row; the file, and the infotext in it. When this returns all would
+        survive a power cut.
 
         Raises:
             NotSaved: if either could not be written; then there is nothing of it.
@@ -63,15 +74,19 @@ class Collection:
         seed, text = request.seeds[index], infotext.of_request(request, index, model_hash)
         mark = provenance.xmp(bool(request.image)) if self._marked else ""
         try:
-            path = pictures.save(picture, text, self.outputs, owner, f"{run}-{index}-{seed}", mark)
+            path = pictures.save(picture, text, self.outputs, owner, f"{run}-{index}-{seed}", mark, clip)
         except OSError as error:
             raise NotSaved(_sentence(error.strerror or str(error))) from error
         try:
-            size, where = path.stat().st_size, path.relative_to(self.outputs).as_posix()
+            size, where = size_of(path), path.relative_to(self.outputs).as_posix()
             known = {"run": run, "owner": owner, "path": where, "model_hash": model_hash}
-            self.history.add([Kept.of(request, seed, made=time.time(), size=size, **known)])
+            kept = Kept.of(request, seed, made=time.time(), size=size, **known)
+            if clip is not None:  # a sound has no size of its own
+                kept = replace(kept, width=picture.width, height=picture.height)
+            self.history.add([kept])
         except BaseException as error:
             path.unlink(missing_ok=True)
+            remove_clip(path)
             if isinstance(error, sqlite3.Error | OSError):
                 raise NotSaved(_sentence(str(error))) from error
             raise
@@ -235,6 +250,7 @@ class Collection:
     def _purge(self, kept: Kept) -> None:
         self.history.forget([kept.id])
         for path in (self.file(kept), self._thrown(kept)):
+            remove_clip(path)
             path.unlink(missing_ok=True)
         self._thumbnails.forget(kept.id)
 
@@ -247,6 +263,8 @@ class Collection:
     def _move(self, path: Path, to: Path) -> None:
         try:
             to.parent.mkdir(parents=True, exist_ok=True)
+            if clip := beside(path):  # first, so that it never stays behind: the picture's place decides
+                clip.replace(to.with_suffix(clip.suffix))
             path.replace(to)
         except OSError as error:  # the row says what was meant: ``settle`` does it at the next start
             log.warning("%s could not be moved to %s: %s", path, to, error)

@@ -24,6 +24,9 @@ NUMBERS: tuple[tuple[str, str, Callable[[str], Any], tuple[float, float]], ...] 
     ("CFG scale", "cfg_scale", float, (0, LIMITS.cfg_scale)),
     ("Distilled CFG Scale", "distilled_cfg_scale", float, (0, LIMITS.cfg_scale)),
     ("Clip skip", "clip_skip", int, (1, LIMITS.clip_skip)),
+    ("Frames", "frames", int, (1, LIMITS.frames)),
+    ("FPS", "fps", int, (1, LIMITS.fps)),
+    ("Seconds", "seconds", float, (0, LIMITS.seconds)),
     ("Seed", "seed", int, (0, MAX_SEED)),
     ("Denoising strength", "strength", float, (0.01, 1)),
     ("Variation seed", "variation_seed", int, (0, MAX_SEED)),
@@ -55,6 +58,10 @@ def of_request(request: GenerationRequest, index: int, model_hash: str) -> str:
         pairs |= {"Clip skip": request.clip_skip}
     if request.distilled_cfg_scale != UNSAID.distilled_cfg_scale:
         pairs |= {"Distilled CFG Scale": request.distilled_cfg_scale}
+    if request.frames > 1:
+        pairs |= {"Frames": request.frames, "FPS": request.fps}
+    if request.seconds:
+        pairs |= {"Seconds": f"{request.seconds:g}"}
     if request.variation_strength:
         pairs |= {"Variation seed": request.variation_seeds[index]}
         pairs |= {"Variation seed strength": request.variation_strength}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image, PngImagePlugin
 
+from studio.clips import Clip, remove_clip
 from studio.durable import whole
 from studio.errors import UnreadablePicture
 from studio.gallery import infotext
@@ -40,12 +41,15 @@ def owner_of(folder: str) -> str:
     return re.sub(r"_([0-9a-f]{1,6})_", lambda code: chr(min(int(code[1], 16), 0x10FFFF)), folder)
 
 
-def save(picture: Image.Image, text: str, outputs: Path, owner: str, name: str, mark: str = "") -> Path:
-    """Write a PNG with its infotext and, as XMP, a mark of where it comes from; when this returns
-    it would survive a power cut.
+def save(
+    picture: Image.Image, text: str, outputs: Path, owner: str, name: str, mark: str = "", clip: Clip | None = None
+) -> Path:
+    """Write a PNG with its infotext and, as XMP, a mark of where it comes from, and before it the
+    film or the sound that it stands for; when this returns they would survive a power cut.
 
     Raises:
-        OSError: if it could not be written; then there is no file.
+        OSError: if one could not be written; then there is no file.
+        StudioError: if this machine cannot write such a clip.
     """
     folder = folder_of(outputs, owner) / time.strftime("%Y-%m-%d")
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,8 +58,15 @@ def save(picture: Image.Image, text: str, outputs: Path, owner: str, name: str, 
     notes.add_text(infotext.CHUNK, text)
     if mark:
         notes.add_itxt(XMP, mark)
-    with whole(path) as partial:
-        picture.save(partial, "PNG", pnginfo=notes)
+    if clip is not None:
+        with whole(path.with_suffix(clip.suffix)) as partial:
+            clip.write(partial, text)
+    try:
+        with whole(path) as partial:
+            picture.save(partial, "PNG", pnginfo=notes)
+    except BaseException:
+        remove_clip(path)
+        raise
     return path
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from studio.clips import remove_clip, size_of
 from studio.errors import StudioError
 from studio.gallery import infotext
 from studio.gallery.collection import TRASH, Collection
@@ -37,6 +38,7 @@ def reconcile(collection: Collection, before: float, stopped: Callable[[], bool]
     thrown = {path.relative_to(trash).as_posix(): path for path in _files(trash, before)}
     for where, path in thrown.items():
         if where not in known:
+            remove_clip(path)
             path.unlink(missing_ok=True)
     for where, (identity, there) in known.items():
         if stopped():
@@ -84,7 +86,7 @@ def _read(collection: Collection, path: Path) -> Kept | None:
         owner=owner_of(where.parts[1]) if where.parts[0] == "people" else LOCAL,
         path=where.as_posix(),
         model_hash=_plain(found.get("Model hash", "")),
-        size=stat.st_size,
+        size=size_of(path),
     )
     # What the picture says, or nothing: a sampler we do not have is not one of ours.
     sampler = fields.get("sampler") or _plain(found.get("Sampler", ""))

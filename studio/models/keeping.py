@@ -45,7 +45,9 @@ def _place_denoiser(module: Any, placement: Placement, plan: Plan) -> None:
 
 def prepare(module: Any, placement: Placement) -> None:
     """Precision, memory layout and attention of a denoiser or ControlNet."""
-    module.to(placement.dtype).to(memory_format=torch.channels_last)
+    module.to(placement.dtype)
+    if all(weight.dim() < 5 for weight in module.parameters()):  # of films the convolutions have a dimension more
+        module.to(memory_format=torch.channels_last)
     if placement.attention == "xformers":
         module.enable_xformers_memory_efficient_attention()
 

@@ -20,6 +20,7 @@ from diffusers.loaders.single_file_utils import SingleFileComponentError
 from PIL import Image
 from torch import Tensor, nn
 
+from studio.clips import Clip
 from studio.diffusion.linear_preview import LinearPreview, fit
 from studio.diffusion.seams import ModelCall, ModelSeam
 from studio.errors import ModelUnavailable
@@ -32,6 +33,7 @@ from studio.models.library import Source
 from studio.models.making import making
 from studio.models.memory import WHOLE, Plan, Weights, encoder_precision
 from studio.models.weights import DENOISERS, weigh
+from studio.request import GenerationRequest
 
 diffusers.utils.logging.set_verbosity_error()
 diffusers.utils.logging.disable_progress_bar()
@@ -56,7 +58,7 @@ class LoadedModel:
         self.name, self.fingerprint, self.family, self.placement = name, fingerprint, family, placement
         self.plan, self.bytes_held = plan, bytes_held
         self.denoiser = family.denoiser
-        self.linear_preview: LinearPreview = fit(self.decode, self.encode)
+        self._linear: LinearPreview = fit(self.decode, self.encode, family.flat)
         self._seam = ModelSeam(self.denoiser)
         self.adapters = Adapters(family)
 
@@ -91,6 +93,15 @@ class LoadedModel:
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures (N, 3, H, W) from -1 to 1 of latents (N, C, h, w)."""
         return self.family.decode(latents.to(self.device))
+
+    def linear_preview(self, latents: Tensor) -> Tensor:
+        """Small pictures of latents, for next to nothing."""
+        return self._linear(self.family.flat(latents))
+
+    @torch.no_grad()
+    def finished(self, latents: Tensor, request: GenerationRequest) -> tuple[Tensor, Sequence[Clip]]:
+        """The finished pictures (N, 3, H, W) from -1 to 1, and the films or sounds that they stand for."""
+        return self.family.finished(latents.to(self.device), request)
 
     @torch.no_grad()
     def encode(self, pictures: Tensor) -> Tensor:

@@ -29,8 +29,11 @@ _BY_PIPELINE = {
     "Sana": "Sana",
     "PixArt": "PixArt",
     "Chroma": "Chroma",
-    "Wan": "Wan",
-    "LTX": "LTX",
+    "WanPipeline": "Wan",
+    "Wan": "Wan with pictures",
+    "LTXPipeline": "LTX-Video",
+    "LTX": "LTX with pictures",
+    "AudioLDM2": "AudioLDM 2",
 }
 """The class of a diffusers pipeline begins with the word; longer words first."""
 WHOLE_FILES = {"SD 1.x": "sd-1", "SD 2.x": "sd-2", "SDXL": "sdxl"}

@@ -119,8 +119,18 @@ def write_webp(jpegs: Sequence[bytes], path: Path, frames_per_second: float) -> 
 
 
 def write_mp4(jpegs: Sequence[bytes], path: Path, frames_per_second: float) -> None:
-    """H.264 as browsers and phones play it: 4:2:0 in even sizes, its index at the beginning, and
-    its colours said to be BT.709, which players would else have to guess."""
+    """A film of the strip, whose last picture is held."""
+    write_film(_held(frames(jpegs), repeats(frames_per_second)), path, frames_per_second)
+
+
+def write_film(pictures: Iterator[Image.Image], path: Path, frames_per_second: float, comment: str = "") -> None:
+    """H.264 as browsers and phones play it: 4:2:0, its index at the beginning, and its colours
+    said to be BT.709, which players would else have to guess. Pictures are all of one even size.
+
+    Raises:
+        StudioError: without PyAV.
+        OSError: if it could not be written.
+    """
     try:
         import av  # here, since it loads FFmpeg
         from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
@@ -128,13 +138,14 @@ def write_mp4(jpegs: Sequence[bytes], path: Path, frames_per_second: float) -> N
         raise StudioError("MP4 needs PyAV: install it with pip install av.") from None
 
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file:
+        if comment:
+            file.metadata["comment"] = comment
         stream = file.add_stream("libx264", Fraction(frames_per_second).limit_denominator(1000))
         stream.pix_fmt, stream.options = "yuv420p", {"crf": "14", "preset": "slow"}
         codec = stream.codec_context
         codec.gop_size = repeats(frames_per_second)  # short, so that one can seek to a step
         codec.colorspace, codec.color_range = Colorspace.ITU709, ColorRange.MPEG
         codec.color_primaries, codec.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-        pictures = _held(frames(jpegs), repeats(frames_per_second))
         first = next(pictures)
         stream.width, stream.height = first.size
         for picture in itertools.chain([first], pictures):

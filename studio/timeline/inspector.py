@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from studio.diffusion.heat import colours
 from studio.diffusion.preview import jpeg
 from studio.timeline.record import RecordedStep
 
 VIEWS = ("x0", "xt", "change", "with", "without", "where")
 """What ``picture`` can show: the predicted clean image, the noisy sample, how the prediction
 changed, the predictions with and without the prompt, and where those two differ."""
-GROUND, WARM, BRIGHT = (17, 18, 20), (240, 168, 75), (255, 250, 235)
-"""Colours of a map from nothing to most."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,4 @@ def heat(values: Tensor) -> Tensor:
     """Values (N, 1, H, W) from 0 on as colours (N, 3, H, W) from -1 to 1: dark for nothing, warm
     for much, bright for the most there is in each."""
     most = values.amax((2, 3), keepdim=True).clamp_min(1e-6)
-    share = values / most
-    low, middle, high = (torch.tensor(colour).view(1, 3, 1, 1) / 127.5 - 1 for colour in (GROUND, WARM, BRIGHT))
-    warm = low + (middle - low) * (2 * share).clamp(0, 1)
-    return warm + (high - middle) * (2 * share - 1).clamp(0, 1)
+    return colours(values / most)

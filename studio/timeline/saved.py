@@ -87,7 +87,7 @@ def _request(about: dict[str, Any]) -> GenerationRequest:
 def _check_fit(steps: Sequence[RecordedStep], request: GenerationRequest) -> None:
     """Latents of another size than the request's would cost whoever decodes them. Autoencoders make pictures
     smaller by 4 at least, and have fewer numbers for them than they have pixels."""
-    pixels = request.width * request.height
+    pixels = request.width * request.height * max(request.frames, math.ceil(request.seconds))
     for shape in (step.noisy.shape for step in steps):
         if len(shape) < 3 or shape[0] != request.batch_size or math.prod(shape[1:]) > pixels:
             raise UnreadableRun(file_format.BROKEN)

@@ -15,6 +15,7 @@ from diffusers import (
 )
 from torch import Tensor, nn
 
+from studio.clips import Clip
 from studio.diffusion.denoised import NoiseLevel
 from studio.prompting.embeddings import Embedding
 from studio.request import GenerationRequest
@@ -35,6 +36,7 @@ class Family:
 
     "Sample" is a tensor as the pipeline's loop has it; "latents" are (N, C, h, w), as they are
     decoded, previewed and masked. Where both are the same, ``packed`` and ``unpacked`` do nothing.
+    Films and sounds have latents of their own shapes; ``flat`` and ``decode`` show them as pictures.
     """
 
     pipelines: ClassVar[tuple[str, ...]] = ()
@@ -85,6 +87,14 @@ class Family:
     def latent_shape(self, width: int, height: int) -> tuple[int, ...]:
         """The shape of the latents of one picture of that many pixels."""
         return (self.channels, height // self.scale, width // self.scale)
+
+    def shape_of(self, request: GenerationRequest) -> tuple[int, ...]:
+        """The shape of the latents of one picture, film or sound of a request."""
+        return self.latent_shape(request.width, request.height)
+
+    def size(self, request: GenerationRequest) -> dict[str, Any]:
+        """The arguments that say how large it shall be."""
+        return {"width": request.width, "height": request.height}
 
     def packed(self, latents: Tensor) -> Tensor:
         """A sample of latents."""
@@ -171,6 +181,15 @@ class Family:
         pictures: Tensor = self.vae.decode(latents / scaling + shift if shift else latents / scaling).sample
         return pictures.float().clamp(-1, 1)
 
+    def flat(self, latents: Tensor) -> Tensor:
+        """Latents as (N, C, h, w) that lie as ``decode`` lays out its pictures."""
+        return latents
+
+    def finished(self, latents: Tensor, request: GenerationRequest) -> tuple[Tensor, Sequence[Clip]]:  # noqa: ARG002
+        """The finished pictures (N, 3, H, W) from -1 to 1, and the films or sounds that they stand
+        for, one each; none where they are what was asked for."""
+        return self.decode(latents), ()
+
     def encode(self, pictures: Tensor) -> Tensor:
         """Latents of pictures (N, 3, H, W) from -1 to 1."""
         encoded = self.vae.encode(pictures)
@@ -178,6 +197,22 @@ class Family:
         scaling, shift = self.shifted()
         latents: Tensor = (found.float() - shift) * scaling if shift else found.float() * scaling
         return latents
+
+
+def another(
+    pipeline: DiffusionPipeline, scheduler: SchedulerMixin, task: Task, options: Mapping[str, Any]
+) -> DiffusionPipeline:
+    """A pipeline object of the same class over the same components, for a class that diffusers has no other for.
+
+    Raises:
+        ValueError: for any other task than painting from noise, or with ``options``.
+    """
+    if task != "text" or options:
+        raise ValueError("it starts from noise alone")
+    parts = pipeline.components
+    told = {name: value for name, value in pipeline.config.items() if not name.startswith("_") and name not in parts}
+    made: DiffusionPipeline = type(pipeline)(**parts | {"scheduler": scheduler}, **told)
+    return made
 
 
 def in_float(encode: Callable[..., Any]) -> Callable[..., Any]:

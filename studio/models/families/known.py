@@ -5,12 +5,15 @@ from __future__ import annotations
 from diffusers import DiffusionPipeline
 
 from studio.errors import ModelUnavailable
+from studio.models.families.audioldm2 import AudioLDM2
 from studio.models.families.base import Family
 from studio.models.families.flux import Flux
+from studio.models.families.ltx import LTX
 from studio.models.families.sd3 import StableDiffusion3
 from studio.models.families.stable_diffusion import StableDiffusion
+from studio.models.families.wan import Wan
 
-FAMILIES: tuple[type[Family], ...] = (StableDiffusion, StableDiffusion3, Flux)
+FAMILIES: tuple[type[Family], ...] = (StableDiffusion, StableDiffusion3, Flux, Wan, LTX, AudioLDM2)
 
 
 def family_of(pipeline: DiffusionPipeline, name: str) -> Family:
