@@ -8,6 +8,7 @@ from typing import Any
 
 from studio.errors import RequestRefused
 from studio.presets import SAMPLERS, Fitting, samplers_of, schedules_of
+from studio.prompting.composition import most_parts
 from studio.request import (
     CONTROL_MODES,
     MASKED_CONTENT,
@@ -34,6 +35,8 @@ KEPT_BY_BRANCHES = (
 )
 """What was decided before the first step."""
 
+UNGUIDED = "AND joins what guidance adds for each part: raise the CFG scale above 1, or write a comma instead."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -46,6 +49,8 @@ class Limits:
     smallest_side: int = 64
     batch_size: int = 16
     prompt_characters: int = 8_000
+    prompt_parts: int = 8
+    """Joined by AND."""
     mask_blur: int = 64
     mask_padding: int = 256
     control_units: int = 4
@@ -57,8 +62,10 @@ class Limits:
 
 
 def work(request: GenerationRequest) -> int:
-    """What the request costs: pixels times steps times pictures."""
-    return request.width * request.height * request.steps * request.batch_size
+    """What the request costs: pixels times steps times pictures, and half as much for each further part
+    of its prompt."""
+    pictures = request.width * request.height * request.steps * request.batch_size
+    return pictures * (most_parts(request.prompt, request.steps) + 1) // 2
 
 
 def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
@@ -216,12 +223,17 @@ def _check_branch(request: GenerationRequest, limits: Limits) -> None:
     check(branch.request, dataclasses.replace(limits, branches=limits.branches - 1))
 
 
-def check_fits(request: GenerationRequest, fitting: Fitting) -> None:
+def check_fits(request: GenerationRequest, fitting: Fitting, limits: Limits = Limits()) -> None:
     """Accept a request for a model of that fitting.
 
     Raises:
-        RequestRefused: if the model cannot paint that size, or not by that sampler.
+        RequestRefused: if the model cannot paint that size, or not by that sampler, or not that prompt.
     """
+    parts = most_parts(request.prompt, request.steps) if fitting.marks else 1
+    if parts > limits.prompt_parts:
+        raise RequestRefused("prompt", f"At most {limits.prompt_parts} parts are joined by AND.")
+    if parts > 1 and request.cfg_scale <= 1:
+        raise RequestRefused("cfg_scale", UNGUIDED)
     for field in ("width", "height"):
         if getattr(request, field) % fitting.multiple:
             raise RequestRefused(field, f"{_named(field)} must be a multiple of {fitting.multiple} for this model.")

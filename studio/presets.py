@@ -72,6 +72,10 @@ class Fitting:
     """Trained by flow matching: ``FLOW_SAMPLERS`` are for it."""
     distilled: bool = False
     """Whether it is told the guidance it was distilled with."""
+    marks: bool = False
+    """Whether CLIP alone reads its prompts: then (weights), BREAK and AND are read as the web UI does."""
+    clip_layers: int = 0
+    """Layers that a clip skip may choose from; 0 where there is nothing to choose."""
 
 
 def _fittings(read: dict[str, dict[str, Any]]) -> dict[str, Fitting]:
