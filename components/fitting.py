@@ -6,25 +6,33 @@ from typing import Any
 
 import gradio as gr
 
+from studio.limits import Limits
 from studio.presets import AUTOMATIC, Fitting, samplers_of, schedules_of
 
-DECIDED = ("sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale", "width", "height")
+DECIDED = ("sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale", "clip_skip", "width", "height")
 
 
 def fitted(fitting: Fitting | None, side: int) -> list[Any]:
     """Values for the widgets of ``DECIDED`` as a model wants them; where nobody knows what it
     wants, only its size."""
     if fitting is None:
-        return [*[gr.skip()] * 5, side, side]
+        return [*[gr.skip()] * 5, clip_skip(None), side, side]
     return [
         sampler_menu(fitting, fitting.sampler),
         schedule_menu(fitting.sampler, fitting.schedule),
         fitting.steps,
         fitting.cfg_scale,
         gr.Slider(visible=fitting.distilled),
+        clip_skip(fitting),
         side,
         side,
     ]
+
+
+def clip_skip(fitting: Fitting | None, value: int = 1) -> Any:
+    """The layers that a model has to choose from; nothing to see where it has none."""
+    layers = min(fitting.clip_layers if fitting else 0, Limits.clip_skip)
+    return gr.Slider(value=min(value, max(layers, 1)), maximum=max(layers, 2), visible=layers > 1)
 
 
 def sampler_menu(fitting: Fitting | None, sampler: str) -> Any:

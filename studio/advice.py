@@ -10,7 +10,7 @@ from studio.prompting.attention import parse
 from studio.prompting.composition import is_composed
 
 FEWEST_USEFUL, MOST_USEFUL = 20, 50
-ESCAPE = re.compile(r"\\[()\[\]]")
+ESCAPE = re.compile(r"\\[()\[\]{}]")
 SIZE_SLACK = 0.6
 """A model draws well between this share of its native side and its inverse."""
 

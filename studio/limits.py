@@ -15,6 +15,7 @@ from studio.request import (
     MAX_SEED,
     RANDOM_SEED,
     RESIZE_MODES,
+    TEMPLATES,
     Branch,
     ControlUnit,
     GenerationRequest,
@@ -79,7 +80,7 @@ def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
     _check_number("steps", request.steps, 1, limits.steps, "Steps")
     _check_number("cfg_scale", request.cfg_scale, 0, limits.cfg_scale, "CFG scale")
     _check_number("distilled_cfg_scale", request.distilled_cfg_scale, 0, limits.cfg_scale, "Distilled CFG scale")
-    _check_whole("clip_skip", request.clip_skip, limits.clip_skip, "Clip skip")
+    _check_whole("clip_skip", request.clip_skip, limits.clip_skip, "Clip skip", least=1)
     _check_number("batch_size", request.batch_size, 1, limits.batch_size, "Batch size")
     for field in ("width", "height"):
         _check_number(field, getattr(request, field), limits.smallest_side, limits.side, field.capitalize())
@@ -107,7 +108,8 @@ def _check_types(request: GenerationRequest) -> None:
     for field in ("cfg_scale", "distilled_cfg_scale", "strength", "variation_strength"):
         if type(getattr(request, field)) not in (int, float):
             raise RequestRefused(field, f"{_named(field)} must be a number.")
-    for field in ("prompt", "negative_prompt", "model", "sampler", "schedule", "image", "resize_mode"):
+    texts = ("prompt", "negative_prompt", "model", "sampler", "schedule", "image", "resize_mode")
+    for field in (*texts, *TEMPLATES.values()):
         if not isinstance(getattr(request, field), str):
             raise RequestRefused(field, f"{_named(field)} must be text.")
     if type(request.reproducible) is not bool:
@@ -115,7 +117,7 @@ def _check_types(request: GenerationRequest) -> None:
 
 
 def _check_texts(request: GenerationRequest, limits: Limits) -> None:
-    for field in ("prompt", "negative_prompt"):
+    for field in (*TEMPLATES, *TEMPLATES.values()):
         if len(getattr(request, field)) > limits.prompt_characters:
             raise RequestRefused(
                 field, f"{_named(field)} is too long: keep it under {limits.prompt_characters:,} characters."
@@ -196,10 +198,10 @@ def _check_choice(field: str, value: Any, choices: Sequence[str], name: str) -> 
         raise RequestRefused(field, f"{name} is one of: {', '.join(choices)}.")
 
 
-def _check_whole(field: str, value: Any, most: int, name: str) -> None:
+def _check_whole(field: str, value: Any, most: int, name: str, least: int = 0) -> None:
     if type(value) is not int:
         raise RequestRefused(field, f"{name} must be a whole number.")
-    _check_number(field, value, 0, most, name)
+    _check_number(field, value, least, most, name)
 
 
 def _check_branch(request: GenerationRequest, limits: Limits) -> None:
@@ -234,6 +236,8 @@ def check_fits(request: GenerationRequest, fitting: Fitting, limits: Limits = Li
         raise RequestRefused("prompt", f"At most {limits.prompt_parts} parts are joined by AND.")
     if parts > 1 and request.cfg_scale <= 1:
         raise RequestRefused("cfg_scale", UNGUIDED)
+    if fitting.clip_layers:
+        _check_number("clip_skip", request.clip_skip, 1, fitting.clip_layers, "Clip skip for this model")
     for field in ("width", "height"):
         if getattr(request, field) % fitting.multiple:
             raise RequestRefused(field, f"{_named(field)} must be a multiple of {fitting.multiple} for this model.")
