@@ -308,6 +308,11 @@ class Bindings:
         """The model menu with what the library has found by now."""
         return gr.update(choices=self._studio.library.names)
 
+    def styles(self) -> tuple[Any, str]:
+        """The menu of styles as the files have them now, and which file cannot be read."""
+        styles = self._studio.styles
+        return gr.update(choices=[*styles.named]), escape(" ".join(styles.problems))
+
     def fitted(self, model: str) -> list[Any]:
         """The settings made for the chosen model."""
         return fitting.fitted(self._studio.library.fitting(model), self._studio.library.native_side(model))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -25,12 +25,14 @@ class Controls:
 
     prompt: Any
     negative_prompt: Any
+    styles: Any
     model: Any
     sampler: Any
     schedule: Any
     steps: Any
     cfg_scale: Any
     distilled_cfg_scale: Any
+    clip_skip: Any
     width: Any
     height: Any
     frames: Any
@@ -73,6 +75,7 @@ class Actions:
     open_run: Any
     count: Any
     negative_count: Any
+    styles_note: Any
     prompt_note: Any
     steps_note: Any
     cfg_note: Any
@@ -124,7 +127,12 @@ def _variations() -> tuple[Any, Any, Any]:
     return loops, seed, strength
 
 
-def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
+def _styles(names: Sequence[str]) -> tuple[Any, Any]:
+    menu = gr.Dropdown(list(names), value=[], multiselect=True, label="Styles", elem_id="styles")
+    return menu, _note()
+
+
+def build(models: list[str], drawing: Drawing, styles: Sequence[str] = ()) -> tuple[Controls, Actions]:
     """Build the column inside the layout that is open; ``drawing`` is the canvas's part, built elsewhere."""
     prompt = gr.Textbox(
         EXAMPLES[0], label="Prompt", lines=3, max_lines=8, elem_id="prompt", placeholder="What shall it be?"
@@ -139,6 +147,7 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         examples = tuple(gr.Button(text, size="sm", min_width=60) for text in EXAMPLES[1:])
     negative = gr.Textbox("", label="Negative prompt", lines=1, max_lines=4, elem_id="negative")
     negative_count = _note("sw-count")
+    style, styles_note = _styles(styles)
     model = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")
     sampler, schedule = _solver()
     steps = gr.Slider(1, 150, DEFAULT.steps, step=1, label="Steps", elem_id="steps", buttons=[])
@@ -149,6 +158,9 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         0, 30, DEFAULT.distilled_cfg_scale, step=0.1, label="Distilled CFG scale", elem_id="distilled", buttons=[],
         visible=False,
     )  # fmt: skip
+    clip_skip = gr.Slider(
+        1, Limits.clip_skip, DEFAULT.clip_skip, step=1, label="Clip skip", elem_id="clip-skip", buttons=[]
+    )
     width, height = _size()
     size_note = _note()
     frames, fps, seconds = _length()
@@ -166,12 +178,14 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
     controls = Controls(
         prompt,
         negative,
+        style,
         model,
         sampler,
         schedule,
         steps,
         cfg_scale,
         distilled,
+        clip_skip,
         width,
         height,
         frames,
@@ -186,5 +200,5 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         seed,
         drawing,
     )
-    notes = (count, negative_count, prompt_note, steps_note, cfg_note, size_note)
+    notes = (count, negative_count, styles_note, prompt_note, steps_note, cfg_note, size_note)
     return controls, Actions(paint, surprise, examples, reuse, open_picture, open_run, *notes)

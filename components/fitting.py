@@ -6,13 +6,16 @@ from typing import Any
 
 import gradio as gr
 
+from studio.limits import Limits
 from studio.presets import AUTOMATIC, Fitting, samplers_of, schedules_of
 from studio.request import GenerationRequest
 
 UNSAID = GenerationRequest()
 
 LENGTH = ("frames", "fps", "seconds")
-DECIDED = ("sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale", "width", "height", *LENGTH)
+DECIDED = (
+    "sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale", "clip_skip", "width", "height", *LENGTH,
+)  # fmt: skip
 
 
 def fitted(fitting: Fitting | None, side: int) -> list[Any]:
@@ -20,13 +23,14 @@ def fitted(fitting: Fitting | None, side: int) -> list[Any]:
     wants, only its size."""
     large = [*size(fitting, side, side).values(), *length(fitting).values()]
     if fitting is None:
-        return [*[gr.skip()] * 5, *large]
+        return [*[gr.skip()] * 5, clip_skip(None), *large]
     return [
         sampler_menu(fitting, fitting.sampler),
         schedule_menu(fitting.sampler, fitting.schedule),
         fitting.steps,
         fitting.cfg_scale,
         gr.Slider(visible=fitting.distilled),
+        clip_skip(fitting),
         *large,
     ]
 
@@ -47,6 +51,12 @@ def length(fitting: Fitting | None, frames: int = 0, fps: int = 0, seconds: floa
         "fps": gr.Number(fps or (fitting.fps if fitting else UNSAID.fps), visible=films),
         "seconds": gr.Number((seconds or fitting.seconds) if fitting and sounds else 0, visible=sounds),
     }
+
+
+def clip_skip(fitting: Fitting | None, value: int = 1) -> Any:
+    """The layers that a model has to choose from; nothing to see where it has none."""
+    layers = min(fitting.clip_layers if fitting else 0, Limits.clip_skip)
+    return gr.Slider(value=min(value, max(layers, 1)), maximum=max(layers, 2), visible=layers > 1)
 
 
 def sampler_menu(fitting: Fitting | None, sampler: str) -> Any:

@@ -16,11 +16,11 @@ from PIL import Image
 from components.canvas import Layers
 from components.controls import LOCKED, RANDOM
 from components.drawing import LINES, OFF, ONLY_MASKED, OWN, PICTURE, UNITS, WHOLE
-from components.fitting import length, sampler_menu, schedule_menu, size
+from components.fitting import clip_skip, length, sampler_menu, schedule_menu, size
 from studio import GenerationRequest, Run, Studio
 from studio.canvas import preprocess
 from studio.errors import RequestRefused
-from studio.request import RANDOM_SEED, ControlUnit, Inpaint
+from studio.request import RANDOM_SEED, TEMPLATES, ControlUnit, Inpaint
 
 BRANCHABLE = (
     "prompt",
@@ -29,13 +29,14 @@ BRANCHABLE = (
     "schedule",
     "cfg_scale",
     "distilled_cfg_scale",
+    "clip_skip",
     "inpaint",
     "control",
 )
 """What the widgets decide of a branch; the number of steps to come has a field of its own."""
 PLAIN = (
     "prompt", "negative_prompt", "model", "sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale",
-    "width", "height", "frames", "fps", "seconds", "batch_size"
+    "clip_skip", "width", "height", "frames", "fps", "seconds", "batch_size"
 )  # fmt: skip
 """Settings whose widgets have their values as they are."""
 MOST_RUNS = 16
@@ -83,6 +84,8 @@ class Form:
             varied = {name: given[name] or 0 for name in ("variation_seed", "variation_strength")}
         plain = {name: given[name] for name in PLAIN}
         request = GenerationRequest(**plain, **varied, **self._drawn(given, owner), seed=seed)
+        if given["styles"]:
+            request = self._studio.styled(request, given["styles"])
         return Asked(request, _count(given["batch_count"]), _count(given["loops"]), locked, given["strength"])
 
     def changes(self, run: Run, values: tuple[Any, ...]) -> dict[str, Any]:
@@ -97,7 +100,7 @@ class Form:
         if asked.inpaint and not kept and not run.request.image:
             raise RequestRefused("inpaint", FROM_NOISE)
         changed = {name: getattr(asked, name) for name in BRANCHABLE if name not in kept}
-        return {name: value for name, value in changed.items() if value != getattr(run.request, name)}
+        return {name: value for name, value in changed.items() if value != _written(run.request, name)}
 
     def _drawn(self, given: dict[str, Any], owner: str) -> dict[str, Any]:
         """What of a request comes from the canvas; nothing where it is put away."""
@@ -179,6 +182,7 @@ class Form:
         values |= {"distilled_cfg_scale": gr.Slider(value=distilled, visible=bool(fits and fits.distilled))}
         values |= length(fits, told["frames"], told["fps"], told["seconds"])
         values |= size(fits, told["width"], told["height"])
+        values |= {"clip_skip": clip_skip(fits, told["clip_skip"]), "styles": []}
         values |= {"batch_size": told["batch_size"] if "branch" in fields else 1, "batch_count": 1, "loops": 1}
         values |= {name: told[name] for name in ("variation_seed", "variation_strength", "seed")}
         values |= {"seed_mode": LOCKED} | self._canvas(told, owner)
@@ -208,6 +212,11 @@ class Form:
     def _start(self, name: str, owner: str) -> str | None:
         collection = self._studio.collection
         return str(collection.start(name, owner)) if collection.may_use(name, owner) else None
+
+
+def _written(request: GenerationRequest, name: str) -> Any:
+    """What the widget held: of a prompt that was chosen, what it was chosen from."""
+    return getattr(request, TEMPLATES.get(name, name)) or getattr(request, name)
 
 
 def fields_of(request: GenerationRequest) -> dict[str, Any]:

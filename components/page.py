@@ -92,7 +92,7 @@ def build(studio: Studio) -> gr.Blocks:
                     with gr.Tab("Canvas", render_children=True):
                         drawing_widgets, drawn = drawing.build(studio.library.controls)
                 with left:
-                    widgets, actions = controls.build(studio.library.names, drawing_widgets)
+                    widgets, actions = controls.build(studio.library.names, drawing_widgets, [*studio.styles.named])
             with gr.Tab("Gallery", elem_classes="sw-page sw-wide"):
                 kept = gallery.build()
             with gr.Tab("How it works", elem_classes="sw-page") as opened:

@@ -103,6 +103,8 @@ def check_value(widget: Any, value: Any) -> None:
             _check_number(widget, value)
         case gr.Checkbox():
             _demand(type(value) is bool)
+        case gr.Dropdown() if widget.multiselect:
+            _demand(isinstance(value, list) and all(isinstance(each, str) for each in value))
         case gr.UploadButton():
             _demand(isinstance(value, dict) and "meta" in value, FILE_GONE)
         case gr.Image():

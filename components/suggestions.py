@@ -13,6 +13,7 @@ import gradio as gr
 from components.stage import ASSETS
 from studio import prompt_schedule
 from studio.models.library import EMBEDDED, EMBEDDED_FOLDER, EMBEDDED_QUICK
+from studio.prompting.alternatives import NAME
 from studio.prompting.lora_tags import lora_tags
 
 EXAMPLES = (
@@ -34,6 +35,7 @@ PHRASES: list[str] = [
 """What completion offers."""
 KNOWN: frozenset[str] = frozenset(_VOCABULARY["words"])
 MOST_NAMED = 5
+MARKS = re.compile(rf"{NAME.pattern}|\b(?:AND|BREAK)\b")
 
 
 def build() -> Any:
@@ -64,7 +66,7 @@ def surprise() -> str:
 def unknown(prompt: str) -> list[str]:
     """The words of a prompt that the embedded model was never taught, each once, in order.
     Scheduling marks are no words; plurals of what it knows count as known."""
-    texts = {*prompt_schedule.words(lora_tags(prompt)[0], 4)}
+    texts = {*prompt_schedule.words(MARKS.sub(" ", lora_tags(prompt)[0]), 4)}
     words = [word for text in sorted(texts) for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text)]
     return [word for word in dict.fromkeys(words) if not _is_known(word.lower())]
 

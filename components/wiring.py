@@ -66,6 +66,8 @@ def bind(made: Bindings, controls: Controls, actions: Actions, branching: Branch
     _advise(made, controls, actions, parts.drawn)
     gr.Timer(footer.EVERY_S).tick(made.footer, outputs=parts.footer, **QUICK)
     gr.on([page.load, controls.model.focus], made.models, outputs=controls.model, **QUICK)
+    styles = [controls.styles, actions.styles_note]
+    gr.on([page.load, controls.styles.focus], made.styles, outputs=styles, **QUICK)
     page.unload(made.forget)
 
 
@@ -103,7 +105,9 @@ def _look(made: Bindings, controls: Controls, actions: Actions, branching: Branc
     for widget in (
         controls.prompt,
         controls.negative_prompt,
+        controls.styles,
         controls.cfg_scale,
+        controls.clip_skip,
         controls.sampler,
         controls.schedule,
     ):

@@ -45,6 +45,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     for name, kind in NUMBERS:
         add(f"--{name.replace('_', '-')}", type=kind, default=DEFAULTS[name])
     add("--model", default=DEFAULTS["model"])
+    add("--style", action="append", default=[], help="style of styles.csv; may be given several times")
     _add_outputs(parser)
 
 
@@ -75,7 +76,7 @@ def _generate(studio: Studio, given: argparse.Namespace) -> Run:
     values = {name: getattr(given, name) for name in ("prompt", "negative_prompt", "model")}
     values |= {name: getattr(given, name) for name, _ in NUMBERS}
     request = GenerationRequest(sampler=sampler, schedule=given.schedule or schedule or "Automatic", **values)
-    return _painted(studio.submit(request), given)
+    return _painted(studio.submit(studio.styled(request, given.style)), given)
 
 
 def _branch(studio: Studio, given: argparse.Namespace) -> Run:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+from studio import prompt_schedule
 from studio.presets import SAMPLERS, Fitting
-from studio.prompting.attention import is_plain
+from studio.prompting.attention import parse
+from studio.prompting.composition import is_composed
 
 FEWEST_USEFUL, MOST_USEFUL = 20, 50
-ALTERNATIVES = re.compile(r"\bAND\b")
+ESCAPE = re.compile(r"\\[()\[\]{}]")
 SIZE_SLACK = 0.6
 """A model draws well between this share of its native side and its inverse."""
 
@@ -67,8 +69,19 @@ def on_strength(steps: int, strength: float) -> str:
 
 def on_marks(prompt: str, fitting: Fitting | None = None) -> str:
     """A word on marks that a model of that fitting does not read."""
-    if ALTERNATIVES.search(prompt):
-        return "AND is read as a word here: weigh what matters with (brackets:1.3)."
-    if fitting is not None and fitting.flow and not is_plain(prompt):
-        return "This model reads (weights), [brackets] and BREAK as they stand: say it in words."
-    return ""
+    if fitting is None or fitting.marks:
+        return ""
+    found = _marks(prompt_schedule.words_at(prompt, 1, 2))
+    return f"This model reads as plain text: {', '.join(found)}. Say it in words." if found else ""
+
+
+def _marks(prompt: str) -> list[str]:
+    """The kinds of marks in a prompt that only CLIP's prompts have."""
+    sections = parse(prompt)
+    kinds = {
+        "(weights)": any(piece.weight != 1 for section in sections for piece in section),
+        "BREAK": len(sections) > 1,
+        "AND": is_composed(prompt),
+        "\\( and other escapes": ESCAPE.search(prompt) is not None,
+    }
+    return [name for name, there in kinds.items() if there]

@@ -38,6 +38,7 @@ from studio.models.library import EMBEDDED, Library
 from studio.models.loader import LoadedControl, LoadedModel, load_control
 from studio.models.shelf import Shelf
 from studio.pace import Pace
+from studio.prompting.composition import parts
 from studio.prompting.embeddings import Vocabulary
 from studio.prompting.embeddings import load as embedding
 from studio.prompting.lora_tags import lora_tags
@@ -169,7 +170,8 @@ class Engine:
         model.adapters.activate(painting.loras)
         try:
             vocabulary = Vocabulary(model.tokenizer, given.embeddings)
-            return word_maps(painting.waiting, model.compute, vocabulary, prompt, request.batch_size)
+            texts = [part.text for part in parts(prompt)] if model.family.composes else [prompt]
+            return word_maps(painting.waiting, model.compute, vocabulary, texts, request.batch_size)
         finally:
             painting.stop()
 

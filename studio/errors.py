@@ -83,6 +83,12 @@ class NothingToBranch(StudioError):
     code = "branch"
 
 
+class UnreadableStyles(StudioError):
+    """A file of styles is none we can read."""
+
+    code = "styles"
+
+
 class WeightsMissing(StudioError):
     """Weights must be downloaded first."""
 

@@ -9,12 +9,14 @@ from typing import Any
 
 from studio.errors import RequestRefused
 from studio.presets import SAMPLERS, Fitting, samplers_of, schedules_of
+from studio.prompting.composition import most_parts
 from studio.request import (
     CONTROL_MODES,
     MASKED_CONTENT,
     MAX_SEED,
     RANDOM_SEED,
     RESIZE_MODES,
+    TEMPLATES,
     Branch,
     ControlUnit,
     GenerationRequest,
@@ -38,6 +40,8 @@ KEPT_BY_BRANCHES = (
 )
 """What was decided before the first step."""
 
+UNGUIDED = "AND joins what guidance adds for each part: raise the CFG scale above 1, or write a comma instead."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -53,6 +57,8 @@ class Limits:
     seconds: float = 60.0
     batch_size: int = 16
     prompt_characters: int = 8_000
+    prompt_parts: int = 8
+    """Joined by AND."""
     mask_blur: int = 64
     mask_padding: int = 256
     control_units: int = 4
@@ -70,9 +76,11 @@ FRAMES_TOGETHER = 4
 
 
 def work(request: GenerationRequest) -> int:
-    """What the request costs: pixels times steps times pictures."""
+    """What the request costs: pixels times steps times pictures, and half as much for each further part
+    of its prompt."""
     pictures = request.batch_size * math.ceil(request.frames / FRAMES_TOGETHER)
-    return request.width * request.height * request.steps * pictures
+    parts = most_parts(request.prompt, request.steps)
+    return request.width * request.height * request.steps * pictures * (parts + 1) // 2
 
 
 def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
@@ -86,7 +94,7 @@ def check(request: GenerationRequest, limits: Limits = Limits()) -> None:
     _check_number("steps", request.steps, 1, limits.steps, "Steps")
     _check_number("cfg_scale", request.cfg_scale, 0, limits.cfg_scale, "CFG scale")
     _check_number("distilled_cfg_scale", request.distilled_cfg_scale, 0, limits.cfg_scale, "Distilled CFG scale")
-    _check_whole("clip_skip", request.clip_skip, limits.clip_skip, "Clip skip")
+    _check_whole("clip_skip", request.clip_skip, limits.clip_skip, "Clip skip", least=1)
     _check_number("batch_size", request.batch_size, 1, limits.batch_size, "Batch size")
     _check_number("frames", request.frames, 1, limits.frames, "Frames")
     _check_number("fps", request.fps, 1, limits.fps, "FPS")
@@ -117,7 +125,8 @@ def _check_types(request: GenerationRequest) -> None:
     for field in ("cfg_scale", "distilled_cfg_scale", "seconds", "strength", "variation_strength"):
         if type(getattr(request, field)) not in (int, float):
             raise RequestRefused(field, f"{_named(field)} must be a number.")
-    for field in ("prompt", "negative_prompt", "model", "sampler", "schedule", "image", "resize_mode"):
+    texts = ("prompt", "negative_prompt", "model", "sampler", "schedule", "image", "resize_mode")
+    for field in (*texts, *TEMPLATES.values()):
         if not isinstance(getattr(request, field), str):
             raise RequestRefused(field, f"{_named(field)} must be text.")
     if type(request.reproducible) is not bool:
@@ -125,7 +134,7 @@ def _check_types(request: GenerationRequest) -> None:
 
 
 def _check_texts(request: GenerationRequest, limits: Limits) -> None:
-    for field in ("prompt", "negative_prompt"):
+    for field in (*TEMPLATES, *TEMPLATES.values()):
         if len(getattr(request, field)) > limits.prompt_characters:
             raise RequestRefused(
                 field, f"{_named(field)} is too long: keep it under {limits.prompt_characters:,} characters."
@@ -206,10 +215,10 @@ def _check_choice(field: str, value: Any, choices: Sequence[str], name: str) -> 
         raise RequestRefused(field, f"{name} is one of: {', '.join(choices)}.")
 
 
-def _check_whole(field: str, value: Any, most: int, name: str) -> None:
+def _check_whole(field: str, value: Any, most: int, name: str, least: int = 0) -> None:
     if type(value) is not int:
         raise RequestRefused(field, f"{name} must be a whole number.")
-    _check_number(field, value, 0, most, name)
+    _check_number(field, value, least, most, name)
 
 
 def _check_branch(request: GenerationRequest, limits: Limits) -> None:
@@ -233,13 +242,20 @@ def _check_branch(request: GenerationRequest, limits: Limits) -> None:
     check(branch.request, dataclasses.replace(limits, branches=limits.branches - 1))
 
 
-def check_fits(request: GenerationRequest, fitting: Fitting) -> None:
+def check_fits(request: GenerationRequest, fitting: Fitting, limits: Limits = Limits()) -> None:
     """Accept a request for a model of that fitting.
 
     Raises:
-        RequestRefused: if the model cannot paint that size or length, or not by that sampler.
+        RequestRefused: if the model cannot paint that size or length, or not by that sampler, or not that prompt.
     """
     _check_length(request, fitting)
+    parts = most_parts(request.prompt, request.steps) if fitting.marks else 1
+    if parts > limits.prompt_parts:
+        raise RequestRefused("prompt", f"At most {limits.prompt_parts} parts are joined by AND.")
+    if parts > 1 and request.cfg_scale <= 1:
+        raise RequestRefused("cfg_scale", UNGUIDED)
+    if fitting.clip_layers:
+        _check_number("clip_skip", request.clip_skip, 1, fitting.clip_layers, "Clip skip for this model")
     for field in ("width", "height"):
         if getattr(request, field) % fitting.multiple:
             raise RequestRefused(field, f"{_named(field)} must be a multiple of {fitting.multiple} for this model.")

@@ -79,6 +79,10 @@ class Fitting:
     fps: int = 16
     seconds: float = 0.0
     """Of a model that makes sounds, how long they are; 0 for any other."""
+    marks: bool = False
+    """Whether CLIP alone reads its prompts: then (weights), BREAK and AND are read as the web UI does."""
+    clip_layers: int = 0
+    """Layers that a clip skip may choose from; 0 where there is nothing to choose."""
 
 
 def _fittings(read: dict[str, dict[str, Any]]) -> dict[str, Fitting]:

@@ -15,6 +15,8 @@ RESIZE_MODES = ("Crop and resize", "Just resize", "Resize and fill")
 MASKED_CONTENT = ("original", "fill", "latent noise", "latent nothing")
 BALANCED, PROMPT_FIRST, CONTROL_FIRST = "Balanced", "My prompt is more important", "ControlNet is more important"
 CONTROL_MODES = (BALANCED, PROMPT_FIRST, CONTROL_FIRST)
+TEMPLATES = {"prompt": "template", "negative_prompt": "negative_template"}
+"""Prompts, and where a request keeps from what they were chosen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,6 +116,9 @@ class GenerationRequest:
     """How far the starting noise goes from that of ``seed`` to that of ``variation_seed``, 0 to 1."""
     reproducible: bool = False
     branch: Branch | None = None
+    template: str = ""
+    negative_template: str = ""
+    """What was written where prompts were chosen from alternatives and wildcards; they decide nothing more."""
 
     def resolved(self) -> GenerationRequest:
         """The same request with a seed chosen, if it had none."""

@@ -29,6 +29,10 @@ class Settings:
     outputs: Path = Path("outputs")
     models: tuple[Path, ...] = ()
     """Folders in which models are looked for, beside the embedded one and the Hugging Face cache."""
+    wildcards: Path | None = None
+    """Folder of text files that prompts choose from, beside ``wildcards`` in the outputs and models' programs."""
+    styles: Path | None = None
+    """File of styles, beside those that are shipped and ``styles.csv`` in the outputs and in the models' programs."""
     concurrency: int = 4
     """Runs painted at once, their steps joined where they fit."""
     queue_size: int = 64
@@ -97,6 +101,8 @@ class Settings:
         add(
             "--models", type=_paths, action="extend", help="folder in which you keep models; may be given several times"
         )
+        add("--wildcards", type=_path, default=env("wildcards", ""), help="folder with wildcards for prompts")
+        add("--styles", type=_path, default=env("styles", ""), help="file of styles (styles.csv)")
         add("--concurrency", type=int, default=env("concurrency", cls.concurrency), help="runs painted at once")
         add("--memory-mb", type=int, default=env("memory_mb", cls.memory_mb), help="memory for kept steps")
         add("--quota-mb", type=_number, default=env("quota_mb", ""), help="disk for all pictures, 0 for no limit")
@@ -118,6 +124,10 @@ def _number(text: str) -> int | None:
 
 def _decimal(text: str) -> float | None:
     return float(text) if text else None
+
+
+def _path(text: str) -> Path | None:
+    return Path(text).expanduser() if text else None
 
 
 def _paths(text: str) -> list[Path]:

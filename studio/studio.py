@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +33,11 @@ from studio.models.download import Downloads
 from studio.models.hashes import Hashes
 from studio.models.library import EMBEDDED, Library
 from studio.models.licences import Licences
-from studio.request import RESIZE_MODES, GenerationRequest
+from studio.presets import PRESETS
+from studio.prompting import styles, wildcards
+from studio.prompting.styles import Styles
+from studio.prompting.wildcards import Wildcards
+from studio.request import RESIZE_MODES, TEMPLATES, GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
 from studio.sharing.sharing import Sharing
@@ -73,6 +78,10 @@ class Studio:
         )
         self.downloads = Downloads(outputs / "models", Licences(outputs / ".licences.json"), self.library.rescan)
         """Models that are on their way from the hub."""
+        self.wildcards = Wildcards(wildcards.folders(settings.wildcards, outputs, settings.models))
+        """Files that prompts choose from."""
+        self.styles = Styles(styles.files(PRESETS, settings.models, outputs, settings.styles))
+        """Ready words for prompts."""
         self.status = Status()
         self.engine: Engine | None = None
         self.inputs = Inputs(settings.outputs / "inputs")
@@ -108,7 +117,17 @@ class Studio:
         """
         if request.branch is not None:
             raise RequestRefused("branch", "A branch is made from its run: use Studio.branch.")
-        return self._put(Run(request.resolved(), owner, lease_s, draft=draft))
+        limits.check(request)
+        return self._put(Run(self.wildcards.chosen(request.resolved()), owner, lease_s, draft=draft))
+
+    def styled(self, request: GenerationRequest, names: Sequence[str]) -> GenerationRequest:
+        """The request with the styles of those names in its prompts.
+
+        Raises:
+            RequestRefused: if there is none of a name.
+        """
+        prompt, negative = self.styles.applied(request.prompt, request.negative_prompt, names)
+        return dataclasses.replace(request, prompt=prompt, negative_prompt=negative)
 
     def branch(
         self,
@@ -139,7 +158,10 @@ class Studio:
             before = origin.request
             skipped = before.skipped if origin.midway == START else 0
             changes["steps"] = skipped + origin.midway.steps(before.sampler, at) + remaining
-        return self._put(Run(dataclasses.replace(run.request, branch=leaving, **changes), run.owner, lease_s, origin))
+        written = {template: "" for field, template in TEMPLATES.items() if field in changes}
+        asked = dataclasses.replace(run.request, branch=leaving, **(written | changes))
+        limits.check(asked)
+        return self._put(Run(self.wildcards.chosen(asked), run.owner, lease_s, origin))
 
     def go_on(self, run: Run, lease_s: float | None = None, **changes: Any) -> Run:
         """Paint a paused or stopped run on from its last step; ``changes`` as for ``branch``."""
@@ -173,13 +195,16 @@ class Studio:
         return self._ask(lambda engine: engine.words(run, index))
 
     def count(self, prompt: str, model: str) -> Count | None:
-        """How many tokens a prompt has for a model, and where its chunks begin; None for a model that
-        CLIP alone does not read for, or one that is not here, and for a prompt that would be refused as too long."""
+        """How many tokens a prompt has for a model, or one that is chosen from it, and where its chunks begin;
+        None for a model that CLIP alone does not read for, or one that is not here, and for a prompt that would
+        be refused as too long."""
         from studio.prompting.counting import count  # here, since it loads a tokenizer
 
         tokenizer = self.library.tokenizer(model)
         if tokenizer is None or not tokenizer.is_dir() or len(prompt) > limits.Limits().prompt_characters:
             return None
+        with contextlib.suppress(RequestRefused):  # what cannot be chosen is counted as it stands
+            prompt = self.wildcards.chosen(GenerationRequest(prompt=prompt, seed=0)).prompt
         return count(prompt, tokenizer)
 
     def noised(self, picture: Image.Image, timestep: int, model: str = EMBEDDED) -> Noised:

@@ -79,10 +79,15 @@ def test_a_model_told_its_guidance_wants_no_other() -> None:
     ("prompt", "family", "word"),
     [
         ("a (cat:1.3)", "SD 1.x", ""),
-        ("a (cat:1.3)", "FLUX.1", "as they stand"),
-        ("a cat BREAK a dog", "SD 3", "as they stand"),
+        ("a (cat:1.3)", "FLUX.1", "plain text: (weights). Say"),
+        ("a [cat]", "Z-Image-Turbo", "plain text: (weights). Say"),
+        ("a cat BREAK a (dog)", "SD 3", "plain text: (weights), BREAK."),
         ("a cat, and a dog", "FLUX.1", ""),
-        ("a cat AND a dog", "SD 1.x", "AND is read as a word"),
+        ("a [cat:dog:0.5]", "SD 3", ""),
+        ("a cat AND a dog", "SD 1.x", ""),
+        ("a cat AND a dog", "PixArt-Sigma-XL-2-1024-MS", "plain text: AND."),
+        (r"a cat \(asleep\)", "FLUX.1", r"plain text: \( and other escapes."),
+        (r"a cat \(asleep\)", "SDXL", ""),
     ],
 )
 def test_marks_that_are_not_read_are_told(prompt: str, family: str, word: str) -> None:

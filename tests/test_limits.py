@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -10,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from studio.errors import RequestRefused
-from studio.limits import Limits, check, work
-from studio.presets import SAMPLERS, SCHEDULES, schedules_of
+from studio.limits import Limits, check, check_fits, work
+from studio.presets import FITTING, SAMPLERS, SCHEDULES, schedules_of
 from studio.request import MAX_SEED, GenerationRequest
 
 LIMITS = Limits()
@@ -147,3 +148,12 @@ def test_anything_is_accepted_within_the_limits_or_refused(values: dict[str, Any
     assert request.schedule in schedules_of(request.sampler)
     assert request.sampler in SAMPLERS
     assert work(request) <= LIMITS.work
+
+
+def test_a_clip_skip_deeper_than_the_model_is_told() -> None:
+    asked = dataclasses.replace(GenerationRequest(), clip_skip=5)
+    check(asked)
+    with pytest.raises(RequestRefused, match="Clip skip for this model must be from 1 to 3"):
+        check_fits(asked, FITTING[asked.model])
+    with pytest.raises(RequestRefused, match="Clip skip must be from 1 to 12"):
+        check(dataclasses.replace(asked, clip_skip=0))

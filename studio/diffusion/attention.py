@@ -34,9 +34,11 @@ class WordMap:
     """(h, w) of the latents' size, fp32, from 0 to 1."""
 
 
-def word_maps(call: ModelCall, compute: Compute, vocabulary: Vocabulary, prompt: str, pictures: int) -> list[WordMap]:
-    """Where the words of ``prompt`` look in the first of a batch of ``pictures``, at the step
-    whose denoiser call this is. Costs one forward; ``compute`` makes it.
+def word_maps(
+    call: ModelCall, compute: Compute, vocabulary: Vocabulary, prompts: Sequence[str], pictures: int
+) -> list[WordMap]:
+    """Where the words of ``prompts``, one or the parts joined by AND, look in the first of a batch of
+    ``pictures``, at the step whose denoiser call this is. Costs one forward; ``compute`` makes it.
 
     Raises:
         StudioError: if the denoiser is no UNet with cross-attention.
@@ -46,13 +48,17 @@ def word_maps(call: ModelCall, compute: Compute, vocabulary: Vocabulary, prompt:
     sample: Tensor = call.arguments["sample"]
     with recorded(call.module) as seen:
         compute(call, call.arguments)
-    # Guidance puts the rows without the prompt first, so a row with it is counted from the end.
-    rows = len(sample)
-    maps = [_upright(probabilities, rows, rows - pictures, sample.shape[-2:]) for probabilities in seen]
-    if not maps:
+    if not seen:
         raise StudioError("This model has no cross-attention to look at.")
-    tokens = torch.stack(maps).mean(0)
-    return [WordMap(word, _spread(tokens[list(places)].mean(0))) for word, places in words(vocabulary, prompt)]
+    rows = len(sample)
+    found: list[WordMap] = []
+    for after, prompt in enumerate(reversed(prompts), 1):
+        # Guidance puts the rows without the prompt first, so a row with it is counted from the end.
+        row = rows - after * pictures
+        maps = [_upright(probabilities, rows, row, sample.shape[-2:]) for probabilities in seen]
+        tokens = torch.stack(maps).mean(0)
+        found[:0] = [WordMap(word, _spread(tokens[list(at)].mean(0))) for word, at in words(vocabulary, prompt)]
+    return found
 
 
 @contextlib.contextmanager

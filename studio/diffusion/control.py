@@ -37,11 +37,12 @@ def arguments(units: Sequence[ControlUnit], maps: Sequence[Image.Image], image: 
     }
 
 
-def moded(answer: Any, mode: str, guided: bool) -> Any:
-    """A ControlNet's answer (residuals of the levels, residual of the middle) as its mode has it.
+def moded(answer: Any, mode: str, without: int) -> Any:
+    """A ControlNet's answer (residuals of the levels, residual of the middle) as its mode has it; its first
+    rows, so many, are ``without`` the prompt.
 
     "My prompt is more important": the nearer to the picture's surface, the weaker. "ControlNet is
-    more important": so too, and only with the prompt: the half of the rows without it gets
+    more important": so too, and only with the prompt: the rows without it get
     nothing, so that guidance leads towards the control as well.
     """
     if mode == BALANCED:
@@ -49,11 +50,10 @@ def moded(answer: Any, mode: str, guided: bool) -> Any:
     levels, middle = answer
     last = len(levels)
     softer = [level * SOFTER ** (last - index) for index, level in enumerate(levels)]
-    if mode == CONTROL_FIRST and guided:
-        return [_with_prompt(level) for level in softer], _with_prompt(middle)
+    if mode == CONTROL_FIRST and without:
+        return [_with_prompt(level, without) for level in softer], _with_prompt(middle, without)
     return softer, middle
 
 
-def _with_prompt(residual: Tensor) -> Tensor:
-    without, with_prompt = residual.chunk(2)
-    return torch.cat([torch.zeros_like(without), with_prompt])
+def _with_prompt(residual: Tensor, without: int) -> Tensor:
+    return torch.cat([torch.zeros_like(residual[:without]), residual[without:]])

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from studio.canvas.start import Start
 from studio.diffusion import control, noise, prompts, samplers
+from studio.diffusion.composed import Composed
 from studio.diffusion.denoised import denoised
 from studio.diffusion.inpaint import LatentBlend, latent_mask, masked_content
 from studio.diffusion.midway import START
@@ -85,6 +86,7 @@ class Painting:
         self._replay = Replay(resume, request.sampler, self._go_on) if resume else None
         self._sources = noise.generators(request.seeds)
         self._noise: tuple[Tensor, ...] = ()
+        self._composed: tuple[Composed | None, ...] = ()
         self._answered: list[Any] = []
         """What the denoiser has answered in this step."""
         self._done = 0
@@ -104,9 +106,19 @@ class Painting:
     @property
     def loras(self) -> Active:
         """The LoRAs that the waiting call is computed with."""
-        request, evaluations = self.request, SAMPLERS[self.request.sampler].evaluations
-        done = max(self._done, self._replay.count if self._replay else 0) // evaluations
-        return in_force(self.given.loras, (done + (request.skipped if self._from_start else 0)) / request.steps)
+        done = self._steps_done + (self.request.skipped if self._from_start else 0)
+        return in_force(self.given.loras, done / self.request.steps)
+
+    @property
+    def _steps_done(self) -> int:
+        """How many of the sampler's steps the pipeline has behind it."""
+        taken = max(self._done, self._replay.count if self._replay else 0)
+        return taken // SAMPLERS[self.request.sampler].evaluations
+
+    @property
+    def _parts(self) -> Composed | None:
+        """The parts of the prompt that the waiting call is asked for."""
+        return self._composed[min(self._steps_done, len(self._composed) - 1)] if self._composed else None
 
     @property
     def _from_start(self) -> bool:
@@ -121,12 +133,14 @@ class Painting:
         """Hand the waiting call its output."""
         assert self.waiting is not None
         if self.waiting.module is self.model.denoiser:
+            if self._parts is not None:
+                output = self._parts.answered(output, self.request.batch_size)
             self._answered.append(output)
             self._spoken = 0
         else:
             unit = self.request.control[self._spoken]
             self._spoken += 1
-            output = control.moded(output, unit.mode, self.request.cfg_scale > 1)
+            output = control.moded(output, unit.mode, self.request.batch_size if self.request.cfg_scale > 1 else 0)
         self._switch(lambda: self._greenlet.switch(output))
 
     def fail(self, error: BaseException) -> None:
@@ -145,6 +159,8 @@ class Painting:
         while isinstance(said, ModelCall) and self._replay is not None and self._replay.left:
             said = self._greenlet.switch(self.model.family.passed_over(said.module, said.arguments))
         self.waiting = said if isinstance(said, ModelCall) else None
+        if self.waiting is not None and self._parts is not None:
+            self.waiting = self._parts.asked(self.waiting, self.request.batch_size)
 
     @torch.no_grad()
     def _paint(self) -> None:
@@ -153,8 +169,10 @@ class Painting:
         pipeline = self.model.pipeline_for(self.scheduler, task, given.controls)
         watch_noising(self.scheduler, self._noised)
         watch_steps(self.scheduler, self._seen, self._replay, self._blend, self._sources)
+        told = prompts.conditioning(pipeline, request, self.model.family, self._reading, given.embeddings)
+        self._composed = told.composed
         sample = pipeline(
-            **prompts.conditioning(pipeline, request, self.model.family, self._reading, given.embeddings),
+            **told.arguments,
             **self._beginning(),
             **control.arguments(request.control, given.maps, "image" if task == "text" else "control_image"),
             num_inference_steps=request.steps,

@@ -1,24 +1,52 @@
-"""What a pipeline is told to paint: its prompts, and their change from step to step."""
+"""What a pipeline is told to paint: its prompts, their parts, and their change from step to step."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline
+from torch import Tensor
 
 from studio import prompt_schedule
+from studio.diffusion.composed import Composed
 from studio.errors import RequestRefused
+from studio.limits import UNGUIDED
 from studio.models.families.base import Family, in_float
 from studio.presets import SAMPLERS
+from studio.prompting.composition import Part, is_whole, parts
 from studio.prompting.embeddings import Embedding
 from studio.prompting.lora_tags import lora_tags
 from studio.request import GenerationRequest
 
-Conditioning = dict[str, Any]
+ENCODED = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+"""What pipelines call what ``encode_prompt`` gives; those with one text encoder give the first two."""
+Encode = Callable[[str, str], tuple[Tensor, ...]]
+"""From a prompt and its negative to their embeddings, in the order of ``ENCODED``."""
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What carries the prompts, for every picture of the batch."""
+
+    arguments: dict[str, Any]
+    """Of the pipeline's call."""
+    composed: tuple[Composed | None, ...] = ()
+    """The parts in force at each step, None where the prompt is whole; empty where it always is."""
+
+
+@dataclass(frozen=True)
+class _Words:
+    """One pair of prompts as embeddings."""
+
+    embeddings: tuple[Tensor, ...]
+    """What the pipeline is told, in the order of ``ENCODED``: of a prompt with parts, the first."""
+    composed: Composed | None = None
 
 
 def conditioning(
@@ -28,16 +56,16 @@ def conditioning(
     within: Callable[[], AbstractContextManager[None]] = nullcontext,
     embeddings: Sequence[Embedding] = (),
 ) -> Conditioning:
-    """The arguments of a pipeline's call that carry the prompts, for every picture of the batch.
-    Words are encoded ``within`` a context of its own.
+    """What a pipeline's call, and the denoiser's, are told by the prompts. Words are encoded ``within``
+    a context of its own.
 
     Where they are scheduled, every text that comes into force is encoded beforehand, and the
     pipeline's own callback at the end of a step puts the next step's in place.
 
     Raises:
-        RequestRefused: if they are scheduled for a family that reads its prompt once.
+        RequestRefused: if they are scheduled for a family that reads its prompt once, or have parts
+            where nothing guides.
     """
-    count = request.batch_size
     reading = in_float(family.reading(pipeline, request, embeddings))
 
     def encode_prompt(*arguments: Any, **options: Any) -> Any:
@@ -45,35 +73,36 @@ def conditioning(
             return reading(*arguments, **options)
 
     pipeline.encode_prompt = encode_prompt
-    positive = _in_force(request.prompt, request.steps)
-    negative = _in_force(request.negative_prompt, request.steps)
-    if len({*zip(positive, negative, strict=True)}) == 1:
-        return family.prompts(dataclasses.replace(request, prompt=positive[0], negative_prompt=negative[0]))
-    if not family.words_in_loop:
-        raise RequestRefused("prompt", "This model reads its prompt once: leave out [from:to:when] and [a|b].")
+    told = [*zip(*(_in_force(text, request.steps) for text in (request.prompt, request.negative_prompt)), strict=True)]
+    read = {pair: parts(pair[0]) if family.composes else (Part(pair[0]),) for pair in told}
+    if len(read) == 1 and all(is_whole(found) for found in read.values()):
+        ((_, negative), (part,)), *_ = read.items()
+        return Conditioning(family.prompts(dataclasses.replace(request, prompt=part.text, negative_prompt=negative)))
     guided = request.cfg_scale > 1
-    encoded = {
-        pair: _encoded(pipeline, pair[0], pair[1], count, guided) for pair in {*zip(positive, negative, strict=True)}
-    }
-    evaluations = SAMPLERS[request.sampler].evaluations
-    first = encoded[positive[0], negative[0]]
-    names = list(family.words_in_loop[: len(first) // 2])
+    if len(read) > 1 and not family.words_in_loop:
+        raise RequestRefused("prompt", "This model reads its prompt once: leave out [from:to:when] and [a|b].")
+    if not guided and not all(is_whole(found) for found in read.values()):
+        raise RequestRefused("cfg_scale", UNGUIDED)
+    encode = partial(_encoded, pipeline, request.batch_size, guided)
+    words = {pair: _words(encode, found, pair[1]) for pair, found in read.items()}
+    return _scheduled(request, [words[pair] for pair in told], family.words_in_loop, guided)
 
-    def next_words(_: Any, index: int, __: Any, given: Conditioning) -> Conditioning:
-        step = min((index + 1) // evaluations, request.steps - 1)
-        pairs = encoded[positive[step], negative[step]]
+
+def _scheduled(request: GenerationRequest, words: Sequence[_Words], names: Sequence[str], guided: bool) -> Conditioning:
+    """The arguments for words by step, of which the pipeline's loop has its own under ``names``."""
+    first, evaluations = words[0].embeddings, SAMPLERS[request.sampler].evaluations
+    changed = list(names[: len(first) // 2])
+
+    def next_words(_: Any, index: int, __: Any, given: dict[str, Any]) -> dict[str, Any]:
+        pairs = words[min((index + 1) // evaluations, request.steps - 1)].embeddings
         told = [torch.cat([pairs[at + 1], pairs[at]]) if guided else pairs[at] for at in range(0, len(pairs), 2)]
-        return given | dict(zip(names, told, strict=True))
+        return given | dict(zip(changed, told, strict=True))
 
-    return {
-        **dict(zip(ENCODED, first, strict=False)),
-        "callback_on_step_end": next_words,
-        "callback_on_step_end_tensor_inputs": names,
-    }
-
-
-ENCODED = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
-"""What pipelines call what ``encode_prompt`` gives; those with one text encoder give the first two."""
+    composed = tuple(each.composed for each in words)
+    arguments: dict[str, Any] = dict(zip(ENCODED, first, strict=False))
+    if len({id(each) for each in words}) > 1:
+        arguments |= {"callback_on_step_end": next_words, "callback_on_step_end_tensor_inputs": changed}
+    return Conditioning(arguments, composed if any(composed) else ())
 
 
 def _in_force(prompt: str, steps: int) -> tuple[str, ...]:
@@ -81,9 +110,31 @@ def _in_force(prompt: str, steps: int) -> tuple[str, ...]:
     return tuple(lora_tags(words)[0] for words in prompt_schedule.words(prompt, steps))
 
 
-def _encoded(pipeline: DiffusionPipeline, prompt: str, negative: str, count: int, guided: bool) -> tuple[Any, ...]:
-    """The embeddings of a prompt and its negative, in the order of ``ENCODED``."""
-    made: tuple[Any, ...] = pipeline.encode_prompt(
+def _words(encode: Encode, found: Sequence[Part], negative: str) -> _Words:
+    """Parts, all of them as long as the longest, and their negative."""
+    each = [encode(part.text, negative) for part in found]
+    if is_whole(tuple(found)):
+        return _Words(each[0])
+    longest = max(each, key=lambda made: made[0].shape[1])
+    length = longest[0].shape[1]
+    empty = encode("", "")[0] if any(made[0].shape[1] < length for made in each) else longest[0]
+    told = {"encoder_hidden_states": tuple(_padded(made[0], empty, length) for made in each)}
+    pooled: tuple[Tensor, ...] = ()
+    if len(longest) > 2:
+        told["text_embeds"] = tuple(made[2] for made in each)
+        pooled = each[0][2:]
+    composed = Composed(tuple(part.weight for part in found), told)
+    return _Words((told["encoder_hidden_states"][0], longest[1], *pooled), composed)
+
+
+def _padded(words: Tensor, empty: Tensor, length: int) -> Tensor:
+    """Embeddings (N, L, D) with empty chunks behind them."""
+    missing = (length - words.shape[1]) // empty.shape[1]
+    return torch.cat([words, *[empty] * missing], dim=1) if missing else words
+
+
+def _encoded(pipeline: DiffusionPipeline, count: int, guided: bool, prompt: str, negative: str) -> tuple[Tensor, ...]:
+    made: tuple[Tensor, ...] = pipeline.encode_prompt(
         prompt=prompt,
         device=pipeline._execution_device,
         num_images_per_prompt=count,

@@ -10,7 +10,7 @@ from typing import Any
 from studio.errors import RequestRefused
 from studio.limits import Limits, check
 from studio.presets import AUTOMATIC, SAMPLERS, known_as, schedules_of
-from studio.request import MAX_SEED, GenerationRequest
+from studio.request import MAX_SEED, TEMPLATES, GenerationRequest
 
 CHUNK = "parameters"
 """The PNG text chunk it stands in."""
@@ -33,6 +33,8 @@ NUMBERS: tuple[tuple[str, str, Callable[[str], Any], tuple[float, float]], ...] 
     ("Variation seed strength", "variation_strength", float, (0, 1)),
 )
 """Keys, the request's fields, what their values are, and from where to where."""
+CHOSEN = dict(zip(("Template", "Negative Template"), TEMPLATES.values(), strict=True))
+"""Keys, as the dynamic-prompts extension has them, for what prompts were chosen from."""
 UNSAID = GenerationRequest()
 """What a key that is not there stands for."""
 LONGEST_NAME = 200
@@ -67,6 +69,7 @@ def of_request(request: GenerationRequest, index: int, model_hash: str) -> str:
         pairs |= {"Variation seed strength": request.variation_strength}
     if request.image:
         pairs |= {"Denoising strength": request.strength, "Start picture": request.image}
+    pairs |= {key: value for key, field in CHOSEN.items() if (value := getattr(request, field))}
     pairs |= _canvas(request)
     if request.branch is not None:
         pairs |= {"Branched at": request.branch.at}
@@ -128,6 +131,9 @@ def to_fields(found: dict[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for key, field in (("Prompt", "prompt"), ("Negative prompt", "negative_prompt")):
         fields[field] = found.get(key, "").encode(errors="replace").decode()[: LIMITS.prompt_characters]
+    for key, field in CHOSEN.items():
+        if key in found:
+            fields[field] = found[key].encode(errors="replace").decode()[: LIMITS.prompt_characters]
     for key, field, kind, (least, most) in NUMBERS:
         try:
             value = kind(found[key])

@@ -112,7 +112,7 @@ class Library:
         """The folder of the CLIP tokenizer by which a model reads its prompts; None where CLIP alone does not."""
         path = self._folders().get(EMBEDDED if name == EMBEDDED_QUICK else name)
         fitting = self.fitting(name)
-        if path is None or (fitting is not None and (fitting.flow or fitting.seconds)):
+        if path is None or fitting is None or not fitting.marks:
             return None
         return CLIP_TOKENIZER if path.is_file() else path / "tokenizer"
 

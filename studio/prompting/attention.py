@@ -1,7 +1,7 @@
 """Attention weights as the AUTOMATIC1111 web UI writes them: ``(word)``, ``[word]``, ``(word:1.3)``.
 
 Round brackets weigh by 1.1, square ones by 1 / 1.1, and those in one another multiply. ``\\(`` is a
-plain bracket, and so on for ``)``, ``[``, ``]`` and ``\\`` itself. What is never closed holds to the end.
+plain bracket, and so on for ``)``, ``[``, ``]``, ``{``, ``}`` and ``\\`` itself. What is never closed holds to the end.
 BREAK, in capitals, ends a chunk of 75 tokens. Prompt weighting libraries (compel for one) have marks of
 their own; these are the ones that people's prompts are written in, so they are read here.
 """
@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from itertools import groupby
 
-MARK = re.compile(r"\\[()\[\]\\]|[(\[\])]|:\s*([+-]?(?:\d{1,4}(?:\.\d{0,20})?|\.\d{1,20}))\s*\)|\s*\bBREAK\b\s*")
-ESCAPED = re.compile(r"[()\[\]\\]")
+MARK = re.compile(r"\\[()\[\]{}\\]|[(\[\])]|:\s*([+-]?(?:\d{1,4}(?:\.\d{0,20})?|\.\d{1,20}))\s*\)|\s*\bBREAK\b\s*")
+ESCAPED = re.compile(r"[()\[\]{}\\]")
 ROUND, SQUARE = 1.1, 1 / 1.1
 HEAVIEST = 1e6
 """Brackets within brackets multiply no further: every weight is a finite number."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from studio import prompt_schedule
 from studio.prompting.chunks import Chunk, read
+from studio.prompting.composition import parts
 from studio.prompting.embeddings import Vocabulary
 from studio.prompting.lora_tags import lora_tags
 
@@ -30,10 +31,12 @@ class Count:
 
 
 def count(prompt: str, tokenizer: Path) -> Count:
-    """The count of a prompt, as it is at its first step, for the tokenizer in a folder."""
+    """The count of a prompt, as it is at its first step, for the tokenizer in a folder; of parts joined by AND
+    the longest one's."""
     reader = _tokenizer(tokenizer)
     words, _ = lora_tags(prompt_schedule.words_at(prompt, 1, 1))
-    chunks = read(words, Vocabulary(reader))
+    each = (read(part.text, Vocabulary(reader)) for part in parts(words))
+    chunks = max(each, key=lambda found: sum(len(chunk.tokens) for chunk in found))
     begins = tuple(_words(chunk, reader) for chunk in chunks[1:])
     return Count(sum(len(chunk.tokens) for chunk in chunks), len(chunks) * (reader.model_max_length - 2), begins)
 

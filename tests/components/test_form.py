@@ -35,7 +35,7 @@ def defaults() -> dict[str, Any]:
     with gr.Blocks(analytics_enabled=False):
         panel, _ = drawing.build([EMBEDDED_CONTROL])
         column, _ = controls.build([EMBEDDED], panel)
-    first = {name: widget.value for name, widget in column.named()} | {"negative_prompt": ""}
+    first = {name: widget.value for name, widget in column.named()} | {"negative_prompt": "", "styles": []}
     return {name: first[name] for name in column.names}
 
 
@@ -115,6 +115,23 @@ def test_settings_bring_nobody_elses_pictures(form: Form, studio: Studio, defaul
 def test_settings_without_a_control_net_leave_none_of_the_last(form: Form, defaults: dict[str, Any]) -> None:
     filled = dict(zip(defaults, form.filled(fields_of(GenerationRequest()), ADA), strict=True))
     assert [filled[f"{number}.source"] for number in range(3)] == [LINES, OFF, OFF]
+
+
+def test_styles_are_in_the_prompt_and_a_chosen_prompt_is_no_change(
+    studio: Studio, form: Form, values: Values, defaults: dict[str, Any]
+) -> None:
+    given = values(prompt="a {red|blue} cat", styles=["Night"], steps=2, clip_skip=2)
+    asked = form.asked(given, ADA).request
+    assert (asked.prompt, asked.clip_skip) == ("a {red|blue} cat at night", 2)
+    run = studio.submit(asked, ADA)
+    list(run)
+    assert run.request.prompt in ("a red cat at night", "a blue cat at night")
+    assert "prompt" not in form.changes(run, given)
+    changed = form.changes(run, values(prompt="a dog", clip_skip=1))
+    assert (changed["prompt"], changed["clip_skip"]) == ("a dog", 1)
+    filled = dict(zip(defaults, form.filled(fields_of(run.request), ADA), strict=True))
+    assert (filled["prompt"], filled["styles"]) == (run.request.prompt, [])
+    assert (filled["clip_skip"].value, filled["clip_skip"].visible) == (2, True)
 
 
 def test_a_branch_of_noise_is_told_why_it_takes_no_mask(

@@ -110,6 +110,18 @@ def test_clip_skip_takes_the_layer_before(models: Path) -> None:
     assert not torch.allclose(words, own(pipeline, "a cat")[0], atol=1e-2)
 
 
+@pytest.mark.parametrize("clip_skip", [1, 2])
+def test_prompts_that_change_are_read_for_every_picture_of_a_batch(studio: Studio, clip_skip: int) -> None:
+    known: dict[str, Any] = {"steps": 4, "seed": 1, "width": 64, "height": 64, "reproducible": True}
+    known |= {"model": "tiny-epsilon", "batch_size": 2, "clip_skip": clip_skip}
+    plain, changing = (studio.submit(GenerationRequest(prompt=text, **known)) for text in ("a cat", "a [cat:dog:3]"))
+    for run in (plain, changing):
+        assert len(run.result.paths) == 2
+    pairs = zip(plain.steps, changing.steps, strict=True)
+    same = [torch.allclose(one.latents, other.latents, atol=1e-5) for one, other in pairs]
+    assert same == [True, True, True, False]
+
+
 @pytest.mark.parametrize("model", ["tiny-epsilon", "tiny-xl"])
 def test_it_is_painted_and_the_words_are_found(studio: Studio, model: str) -> None:
     known: dict[str, Any] = {"model": model, "steps": 2, "seed": 1, "width": 64, "height": 64, "reproducible": True}

@@ -97,4 +97,4 @@ def test_a_model_without_a_unet_is_told(studio: Studio) -> None:
 
     call = ModelCall(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1).forward, {})
     with pytest.raises(StudioError, match="UNet"):
-        word_maps(call, None, None, "", 1)  # type: ignore[arg-type]
+        word_maps(call, None, None, [""], 1)  # type: ignore[arg-type]

@@ -129,6 +129,12 @@ class Family:
         return encode
 
     @property
+    def composes(self) -> bool:
+        """Whether prompts may have parts joined by AND: its denoiser is asked without and with the prompt in
+        one call. Elsewhere AND is a word."""
+        return False
+
+    @property
     def word_widths(self) -> tuple[int, ...]:
         """The width of the vectors that stand for words in each of its text encoders, where people may
         bring their own; none where they cannot."""

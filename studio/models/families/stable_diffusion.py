@@ -29,6 +29,11 @@ class StableDiffusion(Family):
         return encode.reading(pipeline, request.clip_skip, embeddings)
 
     @property
+    def composes(self) -> bool:
+        """But not those that are told how strongly they are guided, and so are asked once."""
+        return getattr(self.denoiser.config, "time_cond_proj_dim", None) is None
+
+    @property
     def word_widths(self) -> tuple[int, ...]:
         """Of its one or two CLIPs."""
         encoders = (getattr(self.pipeline, name, None) for name in ("text_encoder", "text_encoder_2"))

@@ -1,0 +1,22 @@
+"""The widgets a model decides about."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.fitting import DECIDED, fitted
+from studio.presets import FITTING
+
+
+@pytest.mark.parametrize(("model", "layers"), [("stepwise-embedded", 3), ("SD 1.x", 12), ("SDXL", 0), ("FLUX.1", 0)])
+def test_clip_skip_is_shown_for_models_that_read_it(model: str, layers: int) -> None:
+    shown = dict(zip(DECIDED, fitted(FITTING[model], 512), strict=True))["clip_skip"]
+    assert shown.visible == bool(layers)
+    assert shown.value == 1
+    assert not layers or shown.maximum == layers
+
+
+def test_nothing_is_known_of_a_model_without_settings() -> None:
+    shown = dict(zip(DECIDED, fitted(None, 512), strict=True))
+    assert not shown["clip_skip"].visible
+    assert shown["width"] == shown["height"] == 512
