@@ -10,6 +10,7 @@ import gradio as gr
 
 from components import suggestions
 from components.drawing import Drawing
+from components.fitting import OWN_VAE
 from components.suggestions import EXAMPLES
 from studio.presets import AUTOMATIC, SAMPLERS, SCHEDULES
 from studio.request import GenerationRequest
@@ -25,6 +26,7 @@ class Controls:
     prompt: Any
     negative_prompt: Any
     model: Any
+    vae: Any
     sampler: Any
     schedule: Any
     steps: Any
@@ -122,6 +124,7 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
     negative = gr.Textbox("", label="Negative prompt", lines=1, max_lines=4, elem_id="negative")
     negative_count = _note("sw-count")
     model = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")
+    vae = gr.Dropdown([OWN_VAE], value=OWN_VAE, label="VAE", elem_id="vae", visible=False)
     sampler, schedule = _solver()
     steps = gr.Slider(1, 150, DEFAULT.steps, step=1, label="Steps", elem_id="steps", buttons=[])
     steps_note = _note()
@@ -148,6 +151,7 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         prompt,
         negative,
         model,
+        vae,
         sampler,
         schedule,
         steps,

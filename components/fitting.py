@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from studio.presets import AUTOMATIC, Fitting, samplers_of, schedules_of
 
-DECIDED = ("sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale", "width", "height")
+DECIDED = ("sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale", "width", "height", "vae")
 
 
-def fitted(fitting: Fitting | None, side: int) -> list[Any]:
+OWN_VAE = "Automatic"
+"""The model's own, as the web UI calls it."""
+
+
+def fitted(fitting: Fitting | None, side: int, vaes: Sequence[str] = ()) -> list[Any]:
     """Values for the widgets of ``DECIDED`` as a model wants them; where nobody knows what it
     wants, only its size."""
     if fitting is None:
-        return [*[gr.skip()] * 5, side, side]
+        return [*[gr.skip()] * 5, side, side, vae_menu(vaes)]
     return [
         sampler_menu(fitting, fitting.sampler),
         schedule_menu(fitting.sampler, fitting.schedule),
@@ -24,7 +29,14 @@ def fitted(fitting: Fitting | None, side: int) -> list[Any]:
         gr.Slider(visible=fitting.distilled),
         side,
         side,
+        vae_menu(vaes),
     ]
+
+
+def vae_menu(vaes: Sequence[str], chosen: str = "") -> Any:
+    """The VAEs that go with a model; not shown where there are none."""
+    value = chosen if chosen in vaes else OWN_VAE
+    return gr.Dropdown(choices=[OWN_VAE, *vaes], value=value, visible=bool(vaes))
 
 
 def sampler_menu(fitting: Fitting | None, sampler: str) -> Any:

@@ -16,7 +16,7 @@ from PIL import Image
 from components.canvas import Layers
 from components.controls import LOCKED, RANDOM
 from components.drawing import LINES, OFF, ONLY_MASKED, OWN, PICTURE, UNITS, WHOLE
-from components.fitting import sampler_menu, schedule_menu
+from components.fitting import OWN_VAE, sampler_menu, schedule_menu, vae_menu
 from studio import GenerationRequest, Run, Studio
 from studio.canvas import preprocess
 from studio.errors import RequestRefused
@@ -29,6 +29,7 @@ BRANCHABLE = (
     "schedule",
     "cfg_scale",
     "distilled_cfg_scale",
+    "vae",
     "inpaint",
     "control",
 )
@@ -82,6 +83,7 @@ class Form:
         if given["variation_strength"]:
             varied = {name: given[name] or 0 for name in ("variation_seed", "variation_strength")}
         plain = {name: given[name] for name in PLAIN}
+        plain["vae"] = "" if given["vae"] == OWN_VAE else given["vae"]
         request = GenerationRequest(**plain, **varied, **self._drawn(given, owner), seed=seed)
         return Asked(request, _count(given["batch_count"]), _count(given["loops"]), locked, given["strength"])
 
@@ -175,6 +177,7 @@ class Form:
         fits = self._studio.library.fitting(told["model"])
         values |= {"sampler": sampler_menu(fits, told["sampler"])}
         values |= {"schedule": schedule_menu(told["sampler"], told["schedule"])}
+        values |= {"vae": vae_menu(self._studio.library.vaes(told["model"]), told["vae"])}
         distilled = told["distilled_cfg_scale"]
         values |= {"distilled_cfg_scale": gr.Slider(value=distilled, visible=bool(fits and fits.distilled))}
         values |= {"batch_size": told["batch_size"] if "branch" in fields else 1, "batch_count": 1, "loops": 1}

@@ -66,6 +66,7 @@ def bind(made: Bindings, controls: Controls, actions: Actions, branching: Branch
     _advise(made, controls, actions, parts.drawn)
     gr.Timer(footer.EVERY_S).tick(made.footer, outputs=parts.footer, **QUICK)
     gr.on([page.load, controls.model.focus], made.models, outputs=controls.model, **QUICK)
+    gr.on([page.load, controls.vae.focus], made.vaes, [controls.model, controls.vae], controls.vae, **QUICK)
     page.unload(made.forget)
 
 
@@ -106,6 +107,7 @@ def _look(made: Bindings, controls: Controls, actions: Actions, branching: Branc
         controls.cfg_scale,
         controls.sampler,
         controls.schedule,
+        controls.vae,
     ):
         widget.change(made.differences, **told)
 
@@ -196,6 +198,7 @@ def bind_models(made: Bindings, shown: Models, controls: Controls, models: Any) 
         name = shown.chosen(event)
         return [gr.Dropdown(choices=shown.names, value=name), *made.fitted(name)]
 
+    models.decode(shown.decodes, [controls.model], controls.vae, **QUICK)
     models.use(use, outputs=[controls.model, *(getattr(controls, name) for name in fitting.DECIDED)], **QUICK)
 
 

@@ -100,7 +100,7 @@ def _check_types(request: GenerationRequest) -> None:
     for field in ("cfg_scale", "distilled_cfg_scale", "strength", "variation_strength"):
         if type(getattr(request, field)) not in (int, float):
             raise RequestRefused(field, f"{_named(field)} must be a number.")
-    for field in ("prompt", "negative_prompt", "model", "sampler", "schedule", "image", "resize_mode"):
+    for field in ("prompt", "negative_prompt", "model", "vae", "sampler", "schedule", "image", "resize_mode"):
         if not isinstance(getattr(request, field), str):
             raise RequestRefused(field, f"{_named(field)} must be text.")
     if type(request.reproducible) is not bool:
@@ -233,5 +233,5 @@ def check_fits(request: GenerationRequest, fitting: Fitting) -> None:
 
 
 def _named(field: str) -> str:
-    known = {"cfg_scale": "CFG scale", "distilled_cfg_scale": "Distilled CFG scale"}
+    known = {"vae": "VAE", "cfg_scale": "CFG scale", "distilled_cfg_scale": "Distilled CFG scale"}
     return known.get(field, field.replace("_", " ").capitalize())

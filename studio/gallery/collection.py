@@ -52,15 +52,23 @@ class Collection:
     # Keeping
 
     def keep(
-        self, picture: Image.Image, request: GenerationRequest, index: int, *, run: str, owner: str, model_hash: str
+        self,
+        picture: Image.Image,
+        request: GenerationRequest,
+        index: int,
+        *,
+        run: str,
+        owner: str,
+        model_hash: str,
+        vae: tuple[str, str] = ("", ""),
     ) -> tuple[Path, str]:
         """Write a finished picture, at that place in its batch, and its row; the file, and the
-        infotext in it. When this returns both would survive a power cut.
+        infotext in it; ``vae`` is the file of its VAE and the hash. When this returns both would survive a power cut.
 
         Raises:
             NotSaved: if either could not be written; then there is nothing of it.
         """
-        seed, text = request.seeds[index], infotext.of_request(request, index, model_hash)
+        seed, text = request.seeds[index], infotext.of_request(request, index, model_hash, vae)
         mark = provenance.xmp(bool(request.image)) if self._marked else ""
         try:
             path = pictures.save(picture, text, self.outputs, owner, f"{run}-{index}-{seed}", mark)
