@@ -315,7 +315,12 @@ class Bindings:
 
     def fitted(self, model: str) -> list[Any]:
         """The settings made for the chosen model."""
-        return fitting.fitted(self._studio.library.fitting(model), self._studio.library.native_side(model))
+        library = self._studio.library
+        return fitting.fitted(library.fitting(model), library.native_side(model), library.vaes(model))
+
+    def vaes(self, model: str, chosen: str) -> Any:
+        """The VAE menu with what the library has found by now."""
+        return fitting.vae_menu(self._studio.library.vaes(model), chosen)
 
     def count(self, prompt: str | None, model: str) -> str:
         """How long a prompt is for the chosen model; empty where nobody counts."""

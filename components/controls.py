@@ -10,6 +10,7 @@ import gradio as gr
 
 from components import suggestions
 from components.drawing import Drawing
+from components.fitting import OWN_VAE
 from components.suggestions import EXAMPLES
 from studio.limits import Limits
 from studio.presets import AUTOMATIC, SAMPLERS, SCHEDULES
@@ -27,6 +28,7 @@ class Controls:
     negative_prompt: Any
     styles: Any
     model: Any
+    vae: Any
     sampler: Any
     schedule: Any
     steps: Any
@@ -149,6 +151,7 @@ def build(models: list[str], drawing: Drawing, styles: Sequence[str] = ()) -> tu
     negative_count = _note("sw-count")
     style, styles_note = _styles(styles)
     model = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")
+    vae = gr.Dropdown([OWN_VAE], value=OWN_VAE, label="VAE", elem_id="vae", visible=False)
     sampler, schedule = _solver()
     steps = gr.Slider(1, 150, DEFAULT.steps, step=1, label="Steps", elem_id="steps", buttons=[])
     steps_note = _note()
@@ -180,6 +183,7 @@ def build(models: list[str], drawing: Drawing, styles: Sequence[str] = ()) -> tu
         negative,
         style,
         model,
+        vae,
         sampler,
         schedule,
         steps,

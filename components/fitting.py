@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -14,16 +15,20 @@ UNSAID = GenerationRequest()
 
 LENGTH = ("frames", "fps", "seconds")
 DECIDED = (
-    "sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale", "clip_skip", "width", "height", *LENGTH,
+    "sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale", "clip_skip", "width", "height", *LENGTH, "vae",
 )  # fmt: skip
 
 
-def fitted(fitting: Fitting | None, side: int) -> list[Any]:
+OWN_VAE = "Automatic"
+"""The model's own, as the web UI calls it."""
+
+
+def fitted(fitting: Fitting | None, side: int, vaes: Sequence[str] = ()) -> list[Any]:
     """Values for the widgets of ``DECIDED`` as a model wants them; where nobody knows what it
     wants, only its size."""
     large = [*size(fitting, side, side).values(), *length(fitting).values()]
     if fitting is None:
-        return [*[gr.skip()] * 5, clip_skip(None), *large]
+        return [*[gr.skip()] * 5, clip_skip(None), *large, vae_menu(vaes)]
     return [
         sampler_menu(fitting, fitting.sampler),
         schedule_menu(fitting.sampler, fitting.schedule),
@@ -32,7 +37,14 @@ def fitted(fitting: Fitting | None, side: int) -> list[Any]:
         gr.Slider(visible=fitting.distilled),
         clip_skip(fitting),
         *large,
+        vae_menu(vaes),
     ]
+
+
+def vae_menu(vaes: Sequence[str], chosen: str = "") -> Any:
+    """The VAEs that go with a model; not shown where there are none."""
+    value = chosen if chosen in vaes else OWN_VAE
+    return gr.Dropdown(choices=[OWN_VAE, *vaes], value=value, visible=bool(vaes))
 
 
 def size(fitting: Fitting | None, width: int, height: int) -> dict[str, Any]:

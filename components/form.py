@@ -16,7 +16,7 @@ from PIL import Image
 from components.canvas import Layers
 from components.controls import LOCKED, RANDOM
 from components.drawing import LINES, OFF, ONLY_MASKED, OWN, PICTURE, UNITS, WHOLE
-from components.fitting import clip_skip, length, sampler_menu, schedule_menu, size
+from components.fitting import OWN_VAE, clip_skip, length, sampler_menu, schedule_menu, size, vae_menu
 from studio import GenerationRequest, Run, Studio
 from studio.canvas import preprocess
 from studio.errors import RequestRefused
@@ -30,6 +30,7 @@ BRANCHABLE = (
     "cfg_scale",
     "distilled_cfg_scale",
     "clip_skip",
+    "vae",
     "inpaint",
     "control",
 )
@@ -83,6 +84,7 @@ class Form:
         if given["variation_strength"]:
             varied = {name: given[name] or 0 for name in ("variation_seed", "variation_strength")}
         plain = {name: given[name] for name in PLAIN}
+        plain["vae"] = "" if given["vae"] == OWN_VAE else given["vae"]
         request = GenerationRequest(**plain, **varied, **self._drawn(given, owner), seed=seed)
         if given["styles"]:
             request = self._studio.styled(request, given["styles"])
@@ -178,6 +180,7 @@ class Form:
         fits = self._studio.library.fitting(told["model"])
         values |= {"sampler": sampler_menu(fits, told["sampler"])}
         values |= {"schedule": schedule_menu(told["sampler"], told["schedule"])}
+        values |= {"vae": vae_menu(self._studio.library.vaes(told["model"]), told["vae"])}
         distilled = told["distilled_cfg_scale"]
         values |= {"distilled_cfg_scale": gr.Slider(value=distilled, visible=bool(fits and fits.distilled))}
         values |= length(fits, told["frames"], told["fps"], told["seconds"])

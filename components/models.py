@@ -15,6 +15,7 @@ from typing import Any
 
 import gradio as gr
 
+from components.fitting import vae_menu
 from components.stage import ASSETS, data_uri
 from components.visitors import Visitors
 from studio import Studio
@@ -100,9 +101,10 @@ class Models:
         kind = _text(asked.get("kind"))
         of_kind = [found for found in fitting if not kind or _kind(found) == kind]
         first = max(_number(asked.get("first")), 0)
+        vaes = {found.path: name for name, found in self._studio.library.of_kind(Kind.VAE).items()}
         tags = {found.path: name for name, found in self._studio.library.of_kind(Kind.LORA).items()}
         painted = self._studio.library.painted_as() | {found.path: found.name for found in OURS}
-        shown = [self._row(found, painted, tags, owner) for found in of_kind[first : first + MOST_MODELS]]
+        shown = [self._row(found, painted, tags, vaes, owner) for found in of_kind[first : first + MOST_MODELS]]
         state = {"all": len(there), "scanning": self._studio.library.scanning, "owner": owner}
         return {"models": shown, "total": len(of_kind), "kinds": dict(counts)} | state
 
@@ -170,15 +172,28 @@ class Models:
             raise gr.Error("This model is not here any more: look at the list again.", print_exception=False)
         return str(name)
 
+    def decodes(self, model: str, event: gr.EventData) -> Any:
+        """The VAE menu of the model that is chosen, with one of them chosen.
+
+        Raises:
+            gr.Error: if it does not go with that model.
+        """
+        name, fitting = event._data.get("name"), self._studio.library.vaes(model)
+        if name not in fitting:
+            raise gr.Error(f"This VAE does not go with {model}: choose another model first.", print_exception=False)
+        return vae_menu(fitting, str(name))
+
     def _all(self) -> Iterable[Found]:
         return [*OURS, *sorted(self._studio.library.found, key=lambda found: found.name.lower())]
 
-    def _row(self, found: Found, painted: dict[Any, str], tags: dict[Any, str], owner: bool) -> Asked:
+    def _row(
+        self, found: Found, painted: dict[Any, str], tags: dict[Any, str], vaes: dict[Any, str], owner: bool
+    ) -> Asked:
         """What the page shows of a model."""
         paint = painted.get(found.path, "")
         known: Asked = {"id": _key(found), "name": paint or found.name, "kind": _kind(found)}
         known |= {"family": found.nature.family, "paint": paint, "picture": _picture(found) is not None}
-        known |= {"tag": f"<lora:{tags[found.path]}:1>" if found.path in tags else ""}
+        known |= {"tag": f"<lora:{tags[found.path]}:1>" if found.path in tags else "", "vae": vaes.get(found.path, "")}
         if not owner:
             return known
         sha256 = self._studio.library.sha256(found)

@@ -68,6 +68,7 @@ def bind(made: Bindings, controls: Controls, actions: Actions, branching: Branch
     gr.on([page.load, controls.model.focus], made.models, outputs=controls.model, **QUICK)
     styles = [controls.styles, actions.styles_note]
     gr.on([page.load, controls.styles.focus], made.styles, outputs=styles, **QUICK)
+    gr.on([page.load, controls.vae.focus], made.vaes, [controls.model, controls.vae], controls.vae, **QUICK)
     page.unload(made.forget)
 
 
@@ -110,6 +111,7 @@ def _look(made: Bindings, controls: Controls, actions: Actions, branching: Branc
         controls.clip_skip,
         controls.sampler,
         controls.schedule,
+        controls.vae,
     ):
         widget.change(made.differences, **told)
 
@@ -200,6 +202,7 @@ def bind_models(made: Bindings, shown: Models, controls: Controls, models: Any) 
         name = shown.chosen(event)
         return [gr.Dropdown(choices=shown.names, value=name), *made.fitted(name)]
 
+    models.decode(shown.decodes, [controls.model], controls.vae, **QUICK)
     models.use(use, outputs=[controls.model, *(getattr(controls, name) for name in fitting.DECIDED)], **QUICK)
 
 

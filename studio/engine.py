@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from pathlib import Path
 
 import torch
 
@@ -52,9 +52,10 @@ from studio.timeline.runs import Runs
 from studio.turns import in_turn, may_join
 
 log = logging.getLogger("stepwise")
-T = TypeVar("T")
 IDLE_WAIT_S = 1.0
 FULL = "fp32"
+MOST_CONTROLS = 4
+"""ControlNets kept when nothing is painted with them."""
 TELL_EVERY_S = 1.0
 """How often waiting runs are told their place."""
 
@@ -77,7 +78,7 @@ class Engine:
         self._placement = device.choose(settings.device, settings.precision)
         plan, most = settings.memory_plan, settings.model_bytes
         self.shelf = Shelf(library, self._placement, status, self._painted_with, jobs.wake, plan, most)
-        self._controls: dict[str, LoadedControl] = {}
+        self._controls = self.shelf.behind(MOST_CONTROLS, LoadedControl.close)
         self._active: list[Active] = []
         self._behind = ThreadPoolExecutor(1, "stepwise-previews")
         self._pace, self._told_places = Pace(), 0.0
@@ -99,8 +100,7 @@ class Engine:
                 run.post(put_aside(run))
             self._behind.shutdown()
             self.shelf.close()
-            for control in self._controls.values():
-                control.close()
+            self._controls.close()
 
     @property
     def runs(self) -> list[Run]:
@@ -115,9 +115,17 @@ class Engine:
         """
         return self.shelf.get(name, precision)
 
-    def decoder(self, name: str) -> Callable[[torch.Tensor], torch.Tensor]:
-        """A function from latents of a model to pictures, for any thread but the engine's."""
-        return self.shelf.decoder(name, self._between_rounds)
+    def model_of(self, request: GenerationRequest, precision: str = "") -> LoadedModel:
+        """The model of a request, with the VAE that it chose.
+
+        Raises:
+            StudioError: if one of them cannot be loaded.
+        """
+        return self.shelf.get(request.model, precision, request.vae)
+
+    def decoder(self, request: GenerationRequest) -> Callable[[torch.Tensor], torch.Tensor]:
+        """A function from latents of a request's model to pictures, for any thread but the engine's."""
+        return self.shelf.decoder(request.model, request.vae, self._between_rounds)
 
     def _between_rounds(self, find: Callable[[], LoadedModel]) -> LoadedModel:
         """What the engine's thread finds, for another thread."""
@@ -127,7 +135,7 @@ class Engine:
             raise StudioError("The studio is closing.") from None
 
     def _painted_with(self) -> list[LoadedModel]:
-        return [active.painting.model for active in self._active]
+        return [active.painting.model.own for active in self._active]
 
     def control(self, name: str) -> LoadedControl:
         """The ControlNet of that name, loaded if it is not yet.
@@ -135,17 +143,20 @@ class Engine:
         Raises:
             ModelUnavailable: if it cannot be.
         """
-        if name not in self._controls:
-            folder = self._library.control_folder(name)
-            self._controls[name] = self._loaded(lambda: load_control(folder, name, self._placement), name)
-        return self._controls[name]
+        return self._controls.get(*self._control(name))
 
-    def _loaded(self, make: Callable[[], T], name: str) -> T:
-        self._status.tell(f"loading {name}")
-        try:
-            return make()
-        finally:
-            self._status.ready(str(self._placement))
+    def _control(self, name: str) -> tuple[Path, Callable[[], LoadedControl]]:
+        """The key of a ControlNet, and how it is loaded."""
+        path = self._library.control_folder(name)
+
+        def read() -> LoadedControl:
+            self._status.tell(f"loading {name}")
+            try:
+                return load_control(path, name, self._placement)
+            finally:
+                self._status.ready(str(self._placement))
+
+        return path, read
 
     def words(self, run: Run, index: int) -> list[WordMap]:
         """Where the words of the prompt looked at a step of a run; one forward. Only for the
@@ -181,6 +192,8 @@ class Engine:
         controls = [self.control(unit.model) for unit in request.control]
         for one in controls:
             one.check_fits(model)
+        led = {module for active in self._active for module in active.painting.given.controls}
+        self._controls.settle([one for one in self._controls.held if one in controls or one.module in led])
         maps = [control_map(self._inputs.get(unit.image), unit.resize_mode, request, start) for unit in request.control]
         loras = self._library.loras(request.prompt)
         asked = self._library.embeddings((request.prompt, request.negative_prompt))
@@ -205,7 +218,15 @@ class Engine:
             return False
         if self.shelf.waits_for not in ("", run.request.model):
             return False  # or the model that waits for room would wait for ever
-        return self.shelf.ready(run.request.model)
+        return self._loaded_for(run.request)
+
+    def _loaded_for(self, request: GenerationRequest) -> bool:
+        """Whether all that a request is painted with is here; what is missing is loaded behind."""
+        try:
+            parts = [self._controls.ready(*self._control(unit.model)) for unit in request.control]
+            return self.shelf.ready(request.model, request.vae) and all(parts)
+        except StudioError:
+            return True  # it is told when the run begins
 
     def _tell_places(self) -> None:
         """Tell waiting runs, now and then, how many come before them and when their turn may be."""
@@ -233,7 +254,7 @@ class Engine:
         """Paint a run from noise, or on from the step of ``origin`` at which the request branches."""
         active: Active
         try:
-            model = self.model(request.model, precision)
+            model = self.model_of(request, precision)
             resumed = _resume(request, origin, model)
             run.midway = resumed.midway if resumed else START
             run.fingerprint = model.fingerprint
@@ -308,7 +329,7 @@ class Engine:
         """The error; where the memory ran out, the model is kept in less of it from now on."""
         if not is_out_of_memory(error):
             return error
-        return OutOfMemory(f"{OUT_OF_MEMORY} {self.shelf.ran_out(active.painting.model)}".strip())
+        return OutOfMemory(f"{OUT_OF_MEMORY} {self.shelf.ran_out(active.painting.model.own)}".strip())
 
     def _advance(self, active: Active, move: Callable[[], None]) -> None:
         """Let the run go on to its next model call, its end or its failure."""
@@ -353,7 +374,7 @@ class Engine:
 
     def _see(self, active: Active, seen: StepSeen) -> None:
         """The step seam: record what happened, and have it previewed behind the denoising."""
-        model, run, taken = active.painting.model, active.run, seen.taken
+        run, taken = active.run, seen.taken
         record = RecordedStep(
             timestep=taken.timestep,
             level=taken.level,
@@ -362,12 +383,12 @@ class Engine:
             denoised=taken.denoised.float().cpu(),
             guidance=None if seen.guidance is None else seen.guidance.half().cpu(),
             after=seen.after,
-            decode=self.decoder(model.name),
+            decode=self.decoder(run.request),
         )
         run.recording.append(record)
         start = active.painting.given.start
         if start is not None and run.parent is None and len(run.recording) == 1:
-            find, picture = partial(self.model, model.name), start.picture
+            find, picture = partial(self.model_of, run.request), start.picture
             encode = lambda: self._between_rounds(find).encode_picture(picture)  # noqa: E731
             run.began_from = Forward(encode, run.first_step, run.request.skipped)
         told = self._told(active, run.kept + len(run.recording) - 1, record)
@@ -423,7 +444,14 @@ class Engine:
             for index, (picture, seed) in enumerate(zip(made, run.request.seeds, strict=True)):
                 clip = clips[index] if clips else None
                 path, text = self._collection.keep(
-                    picture, run.request, index, run=run.id, owner=run.owner, model_hash=model.fingerprint, clip=clip
+                    picture,
+                    run.request,
+                    index,
+                    run=run.id,
+                    owner=run.owner,
+                    model_hash=model.fingerprint,
+                    vae=model.vae,
+                    clip=clip,
                 )
                 run.post(Produced(run=run.id, index=index, path=path, seed=seed, infotext=text, clip=beside(path)))
             run.post(Finished(run=run.id, elapsed_s=active.elapsed_s, notes=run.notes))

@@ -125,7 +125,7 @@ def _check_types(request: GenerationRequest) -> None:
     for field in ("cfg_scale", "distilled_cfg_scale", "seconds", "strength", "variation_strength"):
         if type(getattr(request, field)) not in (int, float):
             raise RequestRefused(field, f"{_named(field)} must be a number.")
-    texts = ("prompt", "negative_prompt", "model", "sampler", "schedule", "image", "resize_mode")
+    texts = ("prompt", "negative_prompt", "model", "vae", "sampler", "schedule", "image", "resize_mode")
     for field in (*texts, *TEMPLATES.values()):
         if not isinstance(getattr(request, field), str):
             raise RequestRefused(field, f"{_named(field)} must be text.")
@@ -284,5 +284,5 @@ def _check_length(request: GenerationRequest, fitting: Fitting) -> None:
 
 
 def _named(field: str) -> str:
-    known = {"cfg_scale": "CFG scale", "distilled_cfg_scale": "Distilled CFG scale", "fps": "FPS"}
+    known = {"vae": "VAE", "cfg_scale": "CFG scale", "distilled_cfg_scale": "Distilled CFG scale", "fps": "FPS"}
     return known.get(field, field.replace("_", " ").capitalize())

@@ -84,6 +84,8 @@ class GenerationRequest:
     prompt: str = ""
     negative_prompt: str = ""
     model: str = "stepwise-embedded"
+    vae: str = ""
+    """The autoencoder in the place of the model's own; empty for that."""
     sampler: str = "DPM++ 2M"
     schedule: str = "Automatic"
     steps: int = 24

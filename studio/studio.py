@@ -229,12 +229,12 @@ class Studio:
         assert start is not None
 
         def encode() -> Tensor:
-            return self._ask(lambda engine: engine.model(request.model)).encode_picture(start.picture)
+            return self._ask(lambda engine: engine.model_of(request)).encode_picture(start.picture)
 
         return Forward(encode, run.first_step, request.skipped)
 
-    def _decoder(self, name: str) -> Callable[[Tensor], Tensor]:
-        return self._ask(lambda engine: engine.decoder(name))
+    def _decoder(self, request: GenerationRequest) -> Callable[[Tensor], Tensor]:
+        return self._ask(lambda engine: engine.decoder(request))
 
     def _ask(self, errand: Callable[[Engine], T]) -> T:
         def asked() -> T:
@@ -318,6 +318,8 @@ class Studio:
         fitting = self.library.fitting(request.model)
         if fitting is not None:
             limits.check_fits(request, fitting)
+        if request.vae:
+            self.library.vae(request.model, request.vae)
         self.library.loras(request.prompt)
         for unit in request.control:
             self.library.control_folder(unit.model)

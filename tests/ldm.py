@@ -99,6 +99,27 @@ def vae(key: str, tensor: Tensor) -> tuple[str, Tensor]:
     return key.replace("conv_shortcut", "nin_shortcut").replace("conv_norm_out", "norm_out"), tensor
 
 
+def control_net(module: Any, path: Path, prefix: str = "") -> None:
+    """Write a ControlNet in the layout of its original files: alone, or with the prefix of a whole checkpoint."""
+    layers = int(module.config.layers_per_block) + 1
+
+    def original(key: str) -> str:
+        if found := re.match(r"controlnet_down_blocks\.(\d+)\.(.*)", key):
+            return f"zero_convs.{found[1]}.0.{found[2]}"
+        if found := re.match(r"controlnet_cond_embedding\.blocks\.(\d+)\.(.*)", key):
+            return f"input_hint_block.{2 * int(found[1]) + 2}.{found[2]}"
+        return unet(renamed(key, CONTROL), layers)
+
+    save_file({prefix + original(key): tensor.half().contiguous() for key, tensor in weights(module)}, path)
+
+
+CONTROL = {
+    "controlnet_mid_block": "middle_block_out.0",
+    "controlnet_cond_embedding.conv_in": "input_hint_block.0",
+    "controlnet_cond_embedding.conv_out": "input_hint_block.14",
+}
+
+
 def open_clip(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """A text encoder as OpenCLIP names it, query, key and value in one tensor."""
     made: dict[str, Tensor] = {}

@@ -125,7 +125,8 @@ function row(model) {
     item.append(plain);
   }
   if (model.tag) item.append(act(button("Add to prompt", () => addToPrompt(model.tag)), `Add ${model.name} to the prompt`));
-  if (model.paint) item.append(act(button("Paint with it", () => paint(model.paint)), `Paint with ${model.paint}`));
+  if (model.vae) item.append(act(button("Use this VAE", () => send("decode", model.vae)), `Use the VAE ${model.vae}`));
+  if (model.paint) item.append(act(button("Paint with it", () => send("use", model.paint)), `Paint with ${model.paint}`));
   return item;
 }
 
@@ -143,8 +144,8 @@ function addToPrompt(tag) {
   document.querySelector('#tabs button[role="tab"]').click();
 }
 
-function paint(name) {
-  trigger("use", { name });
+function send(event, name) {
+  trigger(event, { name });
   document.querySelector('#tabs button[role="tab"]').click();
 }
 

@@ -62,16 +62,17 @@ class Collection:
         run: str,
         owner: str,
         model_hash: str,
+        vae: tuple[str, str] = ("", ""),
         clip: Clip | None = None,
     ) -> tuple[Path, str]:
         """Write a finished picture, at that place in its batch, with the film or the sound that it
-        stands for, and its row; the file, and the infotext in it. When this returns all would
-        survive a power cut.
+        stands for, and its row; the file, and the infotext in it; ``vae`` is the file of its VAE and
+        the hash. When this returns all would survive a power cut.
 
         Raises:
             NotSaved: if either could not be written; then there is nothing of it.
         """
-        seed, text = request.seeds[index], infotext.of_request(request, index, model_hash)
+        seed, text = request.seeds[index], infotext.of_request(request, index, model_hash, vae)
         mark = provenance.xmp(bool(request.image)) if self._marked else ""
         try:
             path = pictures.save(picture, text, self.outputs, owner, f"{run}-{index}-{seed}", mark, clip)

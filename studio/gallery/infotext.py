@@ -38,12 +38,15 @@ CHOSEN = dict(zip(("Template", "Negative Template"), TEMPLATES.values(), strict=
 UNSAID = GenerationRequest()
 """What a key that is not there stands for."""
 LONGEST_NAME = 200
+NO_VAE = ("", "Automatic", "None")
+"""What the web UI calls the model's own."""
+VAE_ENDING = re.compile(r"\.(?:safetensors|ckpt|pt|pth|bin)$")
 FEWEST_PAIRS = 3
 """A last line with fewer pairs than this is part of the prompt."""
 
 
-def of_request(request: GenerationRequest, index: int, model_hash: str) -> str:
-    """The infotext of the picture at that place in the batch."""
+def of_request(request: GenerationRequest, index: int, model_hash: str, vae: tuple[str, str] = ("", "")) -> str:
+    """The infotext of the picture at that place in the batch. ``vae`` is the file of the chosen VAE and its hash."""
     pairs = {
         "Steps": request.steps,
         "Sampler": request.sampler,
@@ -56,6 +59,8 @@ def of_request(request: GenerationRequest, index: int, model_hash: str) -> str:
         "RNG": "CPU",
         "Version": "Stepwise",
     }
+    if request.vae:
+        pairs |= {"VAE hash": vae[1], "VAE": vae[0] or request.vae}
     if request.clip_skip != UNSAID.clip_skip:
         pairs |= {"Clip skip": request.clip_skip}
     if request.distilled_cfg_scale != UNSAID.distilled_cfg_scale:
@@ -154,6 +159,8 @@ def to_fields(found: dict[str, str]) -> dict[str, Any]:
             del fields["steps"]
     if "Model" in found:
         fields["model"] = found["Model"].encode(errors="replace").decode()[:LONGEST_NAME]
+    if (vae := found.get("VAE", "")) not in NO_VAE:
+        fields["vae"] = VAE_ENDING.sub("", vae).encode(errors="replace").decode()[:LONGEST_NAME]
     return fields | _drawn(found.get("Stepwise", ""))
 
 

@@ -28,6 +28,8 @@ class Nature:
     inpainting: bool = False
     prediction: str = ""
     """epsilon or v, where the file says so."""
+    channels: int = 0
+    """Of an autoencoder's latents, where that is known."""
 
 
 # The type diffusers infers begins with the word; longer words first.
@@ -86,7 +88,11 @@ _GGUF_FAMILIES = {
     "wan": "Wan",
 }
 """By ``general.architecture``, as the converters for pictures and video write it."""
-_CONTROLNET = ("control_model.time_embed.0.weight", "controlnet_cond_embedding.conv_in.weight")
+_CONTROLNET = (
+    "control_model.time_embed.0.weight",
+    "input_hint_block.0.weight",
+    "controlnet_cond_embedding.conv_in.weight",
+)
 
 
 def nature_of(header: Header) -> Nature:
@@ -99,10 +105,21 @@ def nature_of(header: Header) -> Nature:
     if any(name in names for name in _CONTROLNET):
         return Nature(Kind.CONTROLNET, _by_text_width(header, ("attn2.to_k.weight",)))
     if {"decoder.conv_in.weight", "decoder.conv_out.weight"} <= names:
-        return Nature(Kind.VAE)
+        shape = header.tensors["decoder.conv_in.weight"].shape
+        return Nature(Kind.VAE, channels=shape[1] if len(shape) > 1 else 0)
     if names & _TEXT_ENCODER:
         return Nature(Kind.TEXT_ENCODER)
     return _checkpoint(header)
+
+
+def unsupported(header: Header) -> str:
+    """Why the file with that header is of no use here, as a sentence; empty where it may be."""
+    names = header.tensors.keys()
+    if "lora_controlnet" in names:
+        return "This is a Control-LoRA, which cannot be read: get the whole ControlNet that it was made from."
+    if any(name.startswith("lllite_") for name in names):
+        return "This is a ControlNet-LLLite, which cannot be read: get a whole ControlNet for the same lines or maps."
+    return ""
 
 
 def nature_of_gguf(header: Header) -> Nature:

@@ -29,8 +29,13 @@ def place(family: Family, placement: Placement, plan: Plan) -> None:
         else:
             part.to(placement.device)
     if plan.name != WHOLE:
-        for lean in ("enable_tiling", "enable_slicing"):
-            getattr(family.vae, lean, lambda: None)()
+        slim(family.vae)
+
+
+def slim(vae: Any) -> None:
+    """Have an autoencoder take a large picture in parts."""
+    for lean in ("enable_tiling", "enable_slicing"):
+        getattr(vae, lean, lambda: None)()
 
 
 def _place_denoiser(module: Any, placement: Placement, plan: Plan) -> None:

@@ -13,8 +13,8 @@ from studio.models.beside import read_json
 from studio.models.family import Kind, Nature
 from studio.models.hashes import Hashes
 from studio.models.layouts import model_folders
-from studio.models.scan import Found, candidates, describe, hub_cache
-from studio.presets import CLIP_TOKENIZER, FITTING, Fitting
+from studio.models.scan import WHOLE_FILES, Found, candidates, describe, hub_cache
+from studio.presets import CLIP_TOKENIZER, FITTING, PRESETS, Fitting
 from studio.prompting.lora_tags import LoraTag, lora_tags
 from studio.prompting.names import named_in
 
@@ -47,6 +47,15 @@ class Source:
     path: Path
     nature: Nature = Nature(Kind.CHECKPOINT)
     lender: Path | None = None
+
+
+@dataclass(frozen=True)
+class VaeSource:
+    """Where a VAE is, its name, and the folder with the configuration of the one in whose place it stands."""
+
+    name: str
+    path: Path
+    like: Path
 
 
 class Library:
@@ -98,7 +107,7 @@ class Library:
         return list(self._controls())
 
     def control_folder(self, name: str) -> Path:
-        """Where a ControlNet is.
+        """Where a ControlNet is, a folder or a file.
 
         Raises:
             ModelUnavailable: if there is none of that name.
@@ -130,6 +139,37 @@ class Library:
                 raise RequestRefused("prompt", f"There is no LoRA of the name {tag.name!r}. {known}")
             found.append(Lora(there[tag.name].path, tag))
         return tuple(found)
+
+    def vaes(self, model: str) -> list[str]:
+        """The VAEs that may stand in the place of a model's own: of as many channels; none where it has another kind
+        of autoencoder than people share."""
+        own = read_json(self._vae_folder(model) / "config.json")
+        if own.get("_class_name") != "AutoencoderKL":
+            return []
+        channels = own.get("latent_channels", 4)
+        return [name for name, found in self.of_kind(Kind.VAE).items() if found.nature.channels == channels]
+
+    def vae(self, model: str, name: str) -> VaeSource:
+        """What a VAE is loaded from for a model.
+
+        Raises:
+            ModelUnavailable: if there is no such model.
+            RequestRefused: if there is no such VAE, or it does not go with the model.
+        """
+        fitting = self.vaes(model)
+        if name not in fitting:
+            known = f"Choose one of {', '.join(fitting)}, or Automatic." if fitting else "Choose Automatic."
+            there = name in self.of_kind(Kind.VAE)
+            problem = f"The VAE {name!r} does not go with {model}" if there else f"There is no VAE of the name {name!r}"
+            raise RequestRefused("vae", f"{problem}. {known}")
+        return VaeSource(name, self.of_kind(Kind.VAE)[name].path, self._vae_folder(model))
+
+    def _vae_folder(self, model: str) -> Path:
+        """Where the configuration of a model's own autoencoder is."""
+        source = self.source(model)
+        if source.path.is_dir():
+            return source.path / "vae"
+        return (source.lender or PRESETS / "configs" / WHOLE_FILES.get(source.nature.family, "")) / "vae"
 
     def embeddings(self, prompts: Sequence[str]) -> list[tuple[str, Path]]:
         """The textual inversions whose names stand in the prompts, and their files."""
@@ -242,8 +282,10 @@ class Library:
             self._found[path] = (stamp, describe(path, name))
 
     def _controls(self) -> dict[str, Path]:
-        folders = [found for found in self.found if found.nature.kind == Kind.CONTROLNET and found.path.is_dir()]
-        return {EMBEDDED_CONTROL: EMBEDDED_FOLDER / "controlnet"} | {found.name: found.path for found in folders}
+        own = {EMBEDDED_CONTROL: EMBEDDED_FOLDER / "controlnet"}
+        there = (found for found in self.found if found.nature.kind == Kind.CONTROLNET and not found.problem)
+        usable = (found for found in there if found.path.is_dir() or found.nature.family in WHOLE_FILES)
+        return own | {name: found.path for name, found in _by_name(usable, taken=own).items()}
 
     def _folders(self) -> dict[str, Path]:
         """Folders by name, the embedded ones first."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import diffusers
 import torch
@@ -24,14 +26,15 @@ from studio.clips import Clip
 from studio.diffusion.linear_preview import LinearPreview, fit
 from studio.diffusion.seams import ModelCall, ModelSeam
 from studio.errors import ModelUnavailable
-from studio.models import keeping, single_file
+from studio.models import control_file, keeping, single_file, vae
 from studio.models.adapters import Adapters
 from studio.models.device import PRECISIONS, Placement
 from studio.models.families.base import Family, Task
 from studio.models.families.known import family_of
-from studio.models.library import Source
+from studio.models.library import Source, VaeSource
 from studio.models.making import making
 from studio.models.memory import WHOLE, Plan, Weights, encoder_precision
+from studio.models.vae import LoadedVae
 from studio.models.weights import DENOISERS, weigh
 from studio.request import GenerationRequest
 
@@ -42,6 +45,7 @@ transformers.utils.logging.set_verbosity_error()
 
 T = TypeVar("T")
 ALL_OF_IT = Plan(WHOLE, "all of it on the device")
+LACKING = "weights are missing in it: it was not downloaded whole, or is of another layout"
 UNREADABLE = (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, SingleFileComponentError)
 """What libraries raise over files that are not what they should be."""
 
@@ -57,10 +61,19 @@ class LoadedModel:
     ) -> None:
         self.name, self.fingerprint, self.family, self.placement = name, fingerprint, family, placement
         self.plan, self.bytes_held = plan, bytes_held
+        self._own: LoadedModel | None = None
+        self.vae = ("", "")
+        """File and hash of that VAE."""
+        self._others: WeakKeyDictionary[LoadedVae, LoadedModel] = WeakKeyDictionary()
         self.denoiser = family.denoiser
-        self._linear: LinearPreview = fit(self.decode, self.encode, family.flat)
+        self.linear: LinearPreview = fit(self.decode, self.encode, family.flat)
         self._seam = ModelSeam(self.denoiser)
         self.adapters = Adapters(family)
+
+    @property
+    def own(self) -> LoadedModel:
+        """The model as it was loaded; itself, but for one with another VAE."""
+        return self._own or self
 
     @property
     def device(self) -> torch.device:
@@ -89,6 +102,29 @@ class LoadedModel:
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
+    def with_vae(self, vae: LoadedVae) -> LoadedModel:
+        """The same model, sharing all of it, with that VAE in the place of its own.
+
+        Raises:
+            ModelUnavailable: if it cannot read and write this model's latents.
+        """
+        if vae not in self._others:
+            pipeline = copy.copy(self.family.pipeline)
+            pipeline.vae = vae.module
+            if self.plan.name != WHOLE:
+                keeping.slim(vae.module)
+            other = copy.copy(self)
+            other._own = self.own
+            other.family, other.vae = family_of(pipeline, self.name), (vae.file, vae.fingerprint)
+            kind = type(other.family)
+            try:
+                vae.linear[kind] = vae.linear.get(kind) or fit(other.decode, other.encode, other.family.flat)
+            except RuntimeError as error:
+                raise ModelUnavailable(f"The VAE {vae.name!r} does not fit {self.name!r}: {error}") from error
+            other.linear = vae.linear[kind]
+            self._others[vae] = other
+        return self._others[vae]
+
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures (N, 3, H, W) from -1 to 1 of latents (N, C, h, w)."""
@@ -96,7 +132,7 @@ class LoadedModel:
 
     def linear_preview(self, latents: Tensor) -> Tensor:
         """Small pictures of latents, for next to nothing."""
-        return self._linear(self.family.flat(latents))
+        return self.linear(self.family.flat(latents))
 
     @torch.no_grad()
     def finished(self, latents: Tensor, request: GenerationRequest) -> tuple[Tensor, Sequence[Clip]]:
@@ -128,6 +164,7 @@ class LoadedModel:
 
     def close(self) -> None:
         """Take the model seam out."""
+        self._others.clear()
         self._seam.remove()
 
 
@@ -209,15 +246,28 @@ def _denoiser_folders(folder: Path) -> list[Path]:
     return [folder / part for part in ("unet", "transformer") if (folder / part).is_dir()]
 
 
-def load_control(folder: Path, name: str, placement: Placement) -> LoadedControl:
-    """Load the diffusers folder of a ControlNet.
+def load_control(path: Path, name: str, placement: Placement) -> LoadedControl:
+    """Load a ControlNet, a diffusers folder or a single file.
 
     Raises:
         ModelUnavailable: if its files are not what they should be.
     """
-    module = _read(ControlNetModel, folder, name, dtype=torch.float32)
+    if path.is_file():
+        module: Any = _told(name, lambda: control_file.read(path), "ControlNet")
+    else:
+        module = _read(ControlNetModel, path, name, dtype=torch.float32)
     keeping.prepare(module.to(placement.device), placement)
-    return LoadedControl(name, fingerprint(folder), module)
+    return LoadedControl(name, fingerprint(path), module)
+
+
+def load_vae(source: VaeSource, placement: Placement) -> LoadedVae:
+    """Load an autoencoder that stands in the place of a model's own.
+
+    Raises:
+        ModelUnavailable: if its files are not what they should be, or it is of another kind.
+    """
+    module = _told(source.name, lambda: vae.read(source, placement), "VAE")
+    return LoadedVae(source.name, source.path.name, fingerprint(source.path), module)
 
 
 def _read(kind: Any, folder: Path, name: str, **options: Any) -> Any:
@@ -225,12 +275,14 @@ def _read(kind: Any, folder: Path, name: str, **options: Any) -> Any:
     return _told(name, lambda: kind.from_pretrained(folder, **options))
 
 
-def _told(name: str, read: Callable[[], T]) -> T:
+def _told(name: str, read: Callable[[], T], what: str = "model") -> T:
     try:
         with making():
             return read()
+    except NotImplementedError as error:  # what PyTorch says of weights that were never filled in
+        raise ModelUnavailable(f"The {what} {name!r} could not be read: {LACKING}") from error
     except UNREADABLE as error:
-        raise ModelUnavailable(f"The model {name!r} could not be read: {error}") from error
+        raise ModelUnavailable(f"The {what} {name!r} could not be read: {error}") from error
 
 
 def fingerprint(*folders: Path, digests: Mapping[Path, bytes] | None = None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from studio.errors import UnreadableModel
 from studio.models.beside import as_object, beside, read_json, said
-from studio.models.family import Kind, Nature, nature_of, nature_of_gguf
+from studio.models.family import Kind, Nature, nature_of, nature_of_gguf, unsupported
 from studio.models.gguf import read_gguf
 from studio.models.header import Header, read_header
 from studio.presets import FITTING
@@ -145,6 +145,8 @@ def _describe_file(path: Path) -> Found:
         raise UnreadableModel(_PICKLE_SENTENCE)
     binary = path.suffix.lower() == ".gguf"
     header = read_gguf(path) if binary else read_header(path)
+    if problem := unsupported(header):
+        raise UnreadableModel(problem)
     inside, outside = header.metadata, beside(path)
 
     def told(*names: str) -> str:
@@ -179,11 +181,14 @@ def _trigger_words(header: Header) -> str:
 def _folder_nature(folder: Path) -> Nature:
     index = read_json(folder / "model_index.json")
     if not index:
-        kind = str(read_json(folder / "config.json").get("_class_name", ""))
+        config = read_json(folder / "config.json")
+        kind = str(config.get("_class_name", ""))
         if kind.startswith("ControlNet"):
-            width = read_json(folder / "config.json").get("cross_attention_dim")
+            width = config.get("cross_attention_dim")
             return Nature(Kind.CONTROLNET, {**_BY_TEXT_WIDTH, 2048: "SDXL"}.get(_number(width), ""))
-        return Nature(Kind.VAE if kind.startswith("Autoencoder") else Kind.UNKNOWN)
+        if kind.startswith("Autoencoder"):
+            return Nature(Kind.VAE, channels=_number(config.get("latent_channels")))
+        return Nature(Kind.UNKNOWN)
     pipeline = str(index.get("_class_name", ""))
     family = next((name for start, name in _BY_PIPELINE.items() if pipeline.startswith(start)), "")
     unet = read_json(folder / "unet" / "config.json")

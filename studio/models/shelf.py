@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, TypeVar
 
 import psutil
 import torch
@@ -18,16 +19,21 @@ from torch import Tensor
 
 from studio.errors import StudioError
 from studio.models import memory
+from studio.models.behind import Behind
 from studio.models.device import Placement
-from studio.models.library import EMBEDDED, EMBEDDED_QUICK, Library, Source
-from studio.models.loader import ALL_OF_IT, LoadedModel, load
+from studio.models.library import EMBEDDED, EMBEDDED_QUICK, Library, Source, VaeSource
+from studio.models.loader import ALL_OF_IT, LoadedModel, load, load_vae
 from studio.models.memory import Plan
 from studio.models.reading import read_through
+from studio.models.vae import LoadedVae
 from studio.models.weights import files, weigh
 from studio.status import Status
 
 OURS = (EMBEDDED, EMBEDDED_QUICK)
 """They weigh next to nothing: kept whole, and never let go."""
+MOST_VAES = 2
+"""Kept beside those that models bring."""
+T = TypeVar("T")
 Key = tuple[str, str]
 """A model's name, and the precision of its denoiser."""
 
@@ -62,16 +68,25 @@ class Shelf:
         self._stale: set[Key] = set()
         """What is to be loaded anew, leaner, as soon as nothing is painted with it."""
         self._pool = ThreadPoolExecutor(1, "stepwise-loading")
+        self.vaes: Behind[VaeSource, LoadedVae] = self.behind(MOST_VAES, lambda _: None)
+        """Those that were chosen in the place of models' own."""
         self.waits_for = ""
         """The model that waits until another is done with and has made room."""
+
+    def behind(self, most: int, let_go: Callable[[T], None]) -> Behind[Any, T]:
+        """Parts that are read in the same thread as models: the last ``most`` of them stay."""
+        return Behind(self._pool, self._wake, most, let_go)
 
     @property
     def held(self) -> list[LoadedModel]:
         """What is loaded, the one used longest ago first."""
         return list(self._held.values())
 
-    def ready(self, name: str) -> bool:
+    def ready(self, name: str, vae: str = "") -> bool:
         """Whether ``get`` would answer at once. If not, the model is loaded behind, or waits for room."""
+        return self._ready(name) and (not vae or self.vaes.ready(*self._vae(name, vae)))
+
+    def _ready(self, name: str) -> bool:
         key = self._key(name)
         if key in self._stale and self._held[key] not in self._in_use():
             self._let_go(key)
@@ -81,13 +96,27 @@ class Shelf:
             self._begin(key, patient=True)
         return key in self._loading and self._loading[key].loaded.done()
 
-    def get(self, name: str, precision: str = "") -> LoadedModel:
-        """The model, in the precision chosen for this machine or another; waits until it is loaded.
+    def get(self, name: str, precision: str = "", vae: str = "") -> LoadedModel:
+        """The model, in the precision chosen for this machine or another, and with a VAE in the place of
+        its own; waits until it is loaded.
 
         Raises:
             ModelUnavailable: if it cannot be.
             LoadingStopped: if ``stop`` was called meanwhile.
         """
+        model = self._get(name, precision)
+        if not vae:
+            return model
+        found = self.vaes.get(*self._vae(name, vae))
+        self.vaes.settle(used=[found])
+        return model.with_vae(found)
+
+    def _vae(self, model: str, name: str) -> tuple[VaeSource, Callable[[], LoadedVae]]:
+        """The key of a VAE, and how it is read."""
+        source = self._library.vae(model, name)
+        return source, partial(load_vae, source, self._placement)
+
+    def _get(self, name: str, precision: str) -> LoadedModel:
         key = self._key(name, precision)
         if key not in self._held:
             if key not in self._loading:
@@ -119,20 +148,30 @@ class Shelf:
         self._stale.add(self._key(model.name, model.placement.precision))
         return "Painted again, the model is kept in less memory."
 
-    def decoder(self, name: str, ask: Callable[[Callable[[], LoadedModel]], LoadedModel]) -> Callable[[Tensor], Tensor]:
-        """A function that decodes latents of a model, and holds on to none: if it was let go
-        meanwhile, the engine is ``ask``\\ ed to load it again."""
+    def decoder(
+        self, name: str, vae: str, ask: Callable[[Callable[[], LoadedModel]], LoadedModel]
+    ) -> Callable[[Tensor], Tensor]:
+        """A function that decodes latents of a model, by its own VAE or another, and holds on to none: if it
+        was let go meanwhile, the engine is ``ask``\\ ed to load it again."""
 
         def decode(latents: Tensor) -> Tensor:
-            model = self._held.get(self._key(name))
-            return (model or ask(partial(self.get, name))).decode(latents)
+            return (self._here(name, vae) or ask(partial(self.get, name, vae=vae))).decode(latents)
 
         return decode
+
+    def _here(self, name: str, vae: str) -> LoadedModel | None:
+        """A model with that VAE, if both are in memory."""
+        model = self._held.get(self._key(name))
+        if model is None or not vae:
+            return model
+        found = next((each for each in self.vaes.held if each.name == vae), None)
+        return None if found is None else model.with_vae(found)
 
     def close(self) -> None:
         """Let go of everything."""
         self.stop_unless(())
         self._pool.shutdown(cancel_futures=True)
+        self.vaes.close()
         for key in list(self._held):
             self._let_go(key)
 
@@ -195,7 +234,8 @@ class Shelf:
 
     def _free(self) -> int:
         if self._budget is not None:
-            return self._budget - sum(model.bytes_held for (name, _), model in self._held.items() if name not in OURS)
+            models = sum(model.bytes_held for (name, _), model in self._held.items() if name not in OURS)
+            return self._budget - models - sum(vae.bytes_held for vae in self.vaes.held)
         if self._placement.device.type == "cuda":
             spare = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
             return int(torch.cuda.mem_get_info(self._placement.device)[0]) + spare

@@ -40,13 +40,6 @@ def read(path: Path, nature: Nature, lender: Path | None) -> DiffusionPipeline:
     Raises:
         ValueError: if the file holds something else, or not all of it; what else diffusers raises may come as well.
     """
-    try:
-        return _read(path, nature, lender)
-    except NotImplementedError as error:  # what PyTorch says of weights that were never filled in
-        raise ValueError("weights are missing in it: it was not downloaded whole, or is of another layout") from error
-
-
-def _read(path: Path, nature: Nature, lender: Path | None) -> DiffusionPipeline:
     if nature.family in WHOLE_FILES:
         return _stable_diffusion(path, nature, CONFIGS / WHOLE_FILES[nature.family])
     if lender is None:

@@ -13,6 +13,7 @@ LABELS = {
     "prompt": "Prompt",
     "negative_prompt": "Negative prompt",
     "model": "Model",
+    "vae": "VAE",
     "sampler": "Sampler",
     "schedule": "Schedule type",
     "steps": "Steps",

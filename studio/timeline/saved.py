@@ -50,9 +50,11 @@ def save(run: Run, path: Path, pictures: Mapping[str, bytes]) -> None:
     file_format.write(path, run.steps, about, pictures)
 
 
-def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]) -> tuple[Run, dict[str, bytes]]:
+def open_run(
+    path: Path, owner: str, decode: Callable[[GenerationRequest], file_format.Decode]
+) -> tuple[Run, dict[str, bytes]]:
     """The run of a saved file, with all its steps its own, and the PNGs that its request names;
-    ``decode`` gives the autoencoder of the model of that name.
+    ``decode`` gives the autoencoder that a request is painted with.
 
     Raises:
         UnreadableRun: if the file is truncated, of another version, or none at all.
@@ -60,7 +62,7 @@ def open_run(path: Path, owner: str, decode: Callable[[str], file_format.Decode]
     """
 
     def later(latents: Tensor) -> Tensor:
-        return decode(request.model)(latents)
+        return decode(request)(latents)
 
     steps, about, pictures = file_format.read(path, later)
     request = _request(about)
