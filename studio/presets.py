@@ -72,6 +72,8 @@ class Fitting:
     """Trained by flow matching: ``FLOW_SAMPLERS`` are for it."""
     distilled: bool = False
     """Whether it is told the guidance it was distilled with."""
+    edits: bool = False
+    """Whether it looks at a picture while it paints from noise; ``strength`` is then always 1."""
 
 
 def _fittings(read: dict[str, dict[str, Any]]) -> dict[str, Fitting]:

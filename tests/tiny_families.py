@@ -7,13 +7,31 @@ from typing import Any
 
 import torch
 from diffusers import (
+    AutoencoderKLFlux2,
+    ChromaPipeline,
+    ChromaTransformer2DModel,
     FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    Flux2Transformer2DModel,
     FluxPipeline,
     FluxTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
+    ZImagePipeline,
+    ZImageTransformer2DModel,
 )
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel, T5TokenizerFast
+from transformers import (
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Qwen3Model,
+    T5Config,
+    T5EncoderModel,
+    T5TokenizerFast,
+)
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from tests.tiny_models import text_encoder, tokenizer, vae
 
@@ -92,4 +110,107 @@ def flux(folder: Path, told: bool = True) -> None:
         tokenizer=tokenizer(),
         text_encoder_2=t5(),
         tokenizer_2=t5_tokenizer(),
+    ).save_pretrained(folder)
+
+
+CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def qwen_tokenizer() -> Qwen2Tokenizer:
+    """One token a byte, and the marks of a chat."""
+    letters = list(bytes_to_unicode().values())
+    words = Qwen2Tokenizer(vocab={letter: index for index, letter in enumerate(letters)}, merges=[])
+    words.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    words.chat_template = CHAT
+    return words
+
+
+def qwen3(kind: Any = Qwen3Model, layers: int = 2) -> Any:
+    """An encoder of 32 for it, of so many layers."""
+    return kind(
+        Qwen3Config(
+            vocab_size=300,
+            hidden_size=32,
+            intermediate_size=37,
+            num_hidden_layers=layers,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            head_dim=16,
+        )
+    )
+
+
+def chroma(folder: Path) -> None:
+    """Chroma: FLUX's packed latents under T5 alone, a shift that is told."""
+    torch.manual_seed(0)
+    ChromaPipeline(
+        transformer=ChromaTransformer2DModel(
+            patch_size=1,
+            in_channels=64,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=32,
+            axes_dims_rope=(4, 4, 8),
+            approximator_num_channels=8,
+            approximator_hidden_dim=32,
+            approximator_layers=1,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_beta_sigmas=True, shift=1.0),
+        vae=vae(16, **SHIFTED),
+        text_encoder=t5(),
+        tokenizer=t5_tokenizer(),
+    ).save_pretrained(folder)
+
+
+def flux2(folder: Path, distilled: bool = True) -> None:
+    """FLUX.2 klein: patches of normalised latents, three layers of a Qwen3 for words."""
+    torch.manual_seed(0)
+    autoencoder = AutoencoderKLFlux2(
+        block_out_channels=(8, 8, 8, 8), layers_per_block=1, norm_num_groups=4, latent_channels=16
+    )
+    autoencoder.bn.running_mean.normal_(std=0.1)
+    autoencoder.bn.running_var.uniform_(0.5, 1.5)
+    Flux2KleinPipeline(
+        transformer=Flux2Transformer2DModel(
+            in_channels=64,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=96,
+            timestep_guidance_channels=16,
+            axes_dims_rope=(4, 4, 4, 4),
+            guidance_embeds=False,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift=3.0),
+        vae=autoencoder,
+        text_encoder=qwen3(Qwen3ForCausalLM, layers=28),
+        tokenizer=qwen_tokenizer(),
+        is_distilled=distilled,
+    ).save_pretrained(folder)
+
+
+def z_image(folder: Path) -> None:
+    """Z-Image: lists of pictures and of words, a fixed shift."""
+    torch.manual_seed(0)
+    ZImagePipeline(
+        transformer=ZImageTransformer2DModel(
+            dim=32,
+            n_layers=2,
+            n_refiner_layers=1,
+            n_heads=2,
+            n_kv_heads=2,
+            cap_feat_dim=32,
+            axes_dims=[4, 4, 8],
+            axes_lens=[256, 32, 32],
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=vae(16, **SHIFTED),
+        text_encoder=qwen3(),
+        tokenizer=qwen_tokenizer(),
     ).save_pretrained(folder)

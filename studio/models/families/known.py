@@ -6,11 +6,14 @@ from diffusers import DiffusionPipeline
 
 from studio.errors import ModelUnavailable
 from studio.models.families.base import Family
+from studio.models.families.chroma import Chroma
 from studio.models.families.flux import Flux
+from studio.models.families.flux2 import Flux2
 from studio.models.families.sd3 import StableDiffusion3
 from studio.models.families.stable_diffusion import StableDiffusion
+from studio.models.families.z_image import ZImage
 
-FAMILIES: tuple[type[Family], ...] = (StableDiffusion, StableDiffusion3, Flux)
+FAMILIES: tuple[type[Family], ...] = (StableDiffusion, StableDiffusion3, Flux, Flux2, Chroma, ZImage)
 
 
 def family_of(pipeline: DiffusionPipeline, name: str) -> Family:

@@ -3,6 +3,7 @@ seams as the bare pipeline has it, to the bit; branched from the middle; joined;
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import AutoPipelineForImage2Image, ChromaImg2ImgPipeline, DiffusionPipeline
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -32,17 +33,38 @@ class Case:
     cfg_scale: float = 4.0
     told: dict[str, Any] = field(default_factory=dict)
     """Arguments of the bare pipeline beside prompts, steps and seeds."""
-    pictures: bool = True
-    """Whether diffusers has its image-to-image pipeline."""
+    latents: tuple[int, ...] = (16, 8, 8)
+    """Of a picture of 64 by 64 pixels."""
+    calls: int = 1
+    """Model calls a step."""
+    negative: bool = True
+    """Whether it takes a negative prompt."""
+    from_picture: Any = AutoPipelineForImage2Image
+    """Its image-to-image pipeline; None where diffusers has none."""
+    edits: bool = False
+    """Whether it looks at a picture instead of starting from it."""
 
 
 CASES = {
     "sd3": Case(tiny_families.sd3, told={"guidance_scale": 4.0}),
     "flux-dev": Case(tiny_families.flux, 1.0, {"guidance_scale": 3.5, "true_cfg_scale": 1.0}),
-    "flux-dev-cfg": Case(tiny_families.flux, 4.0, {"guidance_scale": 3.5, "true_cfg_scale": 4.0}),
+    "flux-dev-cfg": Case(tiny_families.flux, 4.0, {"guidance_scale": 3.5, "true_cfg_scale": 4.0}, calls=2),
     "flux-schnell": Case(lambda folder: tiny_families.flux(folder, told=False), 1.0),
+    "chroma": Case(tiny_families.chroma, told={"guidance_scale": 4.0}, calls=2, from_picture=ChromaImg2ImgPipeline),
+    "flux2-klein": Case(tiny_families.flux2, 1.0, {"guidance_scale": 1.0}, (64, 4, 4), negative=False, edits=True),
+    "flux2-klein-base": Case(
+        lambda folder: tiny_families.flux2(folder, distilled=False),
+        told={"guidance_scale": 4.0},
+        latents=(64, 4, 4),
+        calls=2,
+        negative=False,
+        edits=True,
+    ),
+    "z-image": Case(tiny_families.z_image, told={"guidance_scale": 3.0}),
+    "z-image-turbo": Case(tiny_families.z_image, 1.0, {"guidance_scale": 0.0}),
 }
-FROM_PICTURES = [name for name, case in CASES.items() if case.pictures]
+FROM_PICTURES = [name for name, case in CASES.items() if case.from_picture and not case.edits]
+EDITING = [name for name, case in CASES.items() if case.edits]
 
 
 @pytest.fixture(scope="module")
@@ -73,25 +95,39 @@ def painted(run: Run) -> Run:
 
 
 def bare(models: Path, request: GenerationRequest, **given: Any) -> Tensor:
-    """The latents of diffusers' own pipeline, called as its documentation says."""
+    """What the last step of diffusers' own pipeline makes, called as its documentation says."""
+    case = CASES[request.model]
     pipeline = DiffusionPipeline.from_pretrained(models / request.model)
     pipeline.set_progress_bar_config(disable=True)
-    if "image" in given:
-        from diffusers import AutoPipelineForImage2Image
-
-        pipeline = AutoPipelineForImage2Image.from_pipe(pipeline)
-    else:
-        given |= {"width": request.width, "height": request.height}
-    latents: Tensor = pipeline(
-        request.prompt,
-        negative_prompt=request.negative_prompt,
+    if "strength" in given:
+        pipeline = case.from_picture.from_pipe(pipeline)
+    given |= {"width": request.width, "height": request.height}
+    given |= {"negative_prompt": request.negative_prompt} if case.negative else {}
+    steps = StepsTaken(pipeline.scheduler)
+    pipeline(
+        prompt=request.prompt,
         num_inference_steps=request.steps,
         generator=noise.generators(request.seeds),
         output_type="latent",
-        **CASES[request.model].told,
+        **case.told,
         **given,
-    )[0]
-    return latents
+    )
+    return steps.last
+
+
+class StepsTaken:
+    """Remembers what a scheduler's last step made."""
+
+    def __init__(self, scheduler: Any) -> None:
+        step = scheduler.step
+
+        @functools.wraps(step)
+        def watched(*arguments: Any, **options: Any) -> Any:
+            result = step(*arguments, **options)
+            self.last: Tensor = result[0]
+            return result
+
+        scheduler.step = watched
 
 
 def branches_agree(studio: Studio, run: Run) -> None:
@@ -103,10 +139,10 @@ def branches_agree(studio: Studio, run: Run) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_through_the_seams_it_is_the_bare_pipeline_and_branches(studio: Studio, models: Path, name: str) -> None:
     run = painted(studio.submit(asked(name)))
-    assert torch.equal(run.steps[-1].latents, bare(models, run.request))
+    assert torch.equal(run.steps[-1].after.latents, bare(models, run.request))
     assert len(run.steps) == STEPS
     assert run.steps[0].sigma == pytest.approx(1.0)
-    assert run.steps[0].noisy.shape == run.steps[0].denoised.shape == (1, 16, 8, 8)
+    assert run.steps[0].noisy.shape == run.steps[0].denoised.shape == (1, *CASES[name].latents)
     assert all(step.preview for step in run.steps)
     assert (run.steps[0].guidance is not None) == (CASES[name].cfg_scale > 1)
     branches_agree(studio, run)
@@ -122,21 +158,35 @@ def test_two_jobs_in_one_batch_are_what_they_are_alone(studio: Studio, name: str
     for one, other in zip(alone, together, strict=True):
         painted(other)
         assert torch.allclose(one.steps[-1].latents, other.steps[-1].latents, atol=1e-4)
-    calls = 2 if CASES[name].cfg_scale > 1 and name != "sd3" else 1
-    assert studio.engine.forwards - before < calls * sum(request.steps for request in requests)
+    assert studio.engine.forwards - before < CASES[name].calls * sum(request.steps for request in requests)
 
 
 def fields(request: GenerationRequest) -> dict[str, Any]:
     return {name: getattr(request, name) for name in request.__slots__}
 
 
-@pytest.mark.parametrize("name", FROM_PICTURES)
-def test_image_to_image(studio: Studio, models: Path, name: str) -> None:
+def sun() -> Image.Image:
     picture = Image.new("RGB", (64, 64), "#204060")
     ImageDraw.Draw(picture).ellipse((12, 20, 50, 58), fill="#f0a84b")
+    return picture
+
+
+@pytest.mark.parametrize("name", EDITING)
+def test_a_model_that_edits_looks_at_the_picture_and_starts_from_noise(studio: Studio, models: Path, name: str) -> None:
+    run = painted(studio.submit(asked(name, image=studio.inputs.add(sun()))))
+    assert torch.equal(run.steps[-1].after.latents, bare(models, run.request, image=sun()))
+    assert len(run.steps) == STEPS
+    assert run.request.strength == 1
+    assert run.began_from is None
+    branches_agree(studio, run)
+
+
+@pytest.mark.parametrize("name", FROM_PICTURES)
+def test_image_to_image(studio: Studio, models: Path, name: str) -> None:
+    picture = sun()
     run = painted(studio.submit(asked(name, image=studio.inputs.add(picture))))
-    given = {"image": picture, "strength": 0.6 - 1e-6, "width": 64, "height": 64}
-    assert torch.equal(run.steps[-1].latents, bare(models, run.request, **given))
+    given = {"image": picture, "strength": 0.6 - 1e-6}
+    assert torch.equal(run.steps[-1].after.latents, bare(models, run.request, **given))
     assert len(run.steps) == 3
     assert run.began_from is not None
     assert all(frame.preview for frame in run.began_from.steps)
@@ -148,7 +198,7 @@ def branches_agree_from(studio: Studio, run: Run) -> None:
     assert torch.equal(branch.steps[-1].latents, run.steps[-1].latents)
 
 
-@pytest.mark.parametrize("name", FROM_PICTURES)
+@pytest.mark.parametrize("name", [*FROM_PICTURES, *EDITING])
 def test_what_is_outside_the_mask_stays(studio: Studio, name: str) -> None:
     picture = Image.new("RGB", (64, 64), "#204060")
     mask = Image.new("L", (64, 64), 0)
@@ -160,7 +210,7 @@ def test_what_is_outside_the_mask_stays(studio: Studio, name: str) -> None:
     assert outside == [(0x20, 0x40, 0x60)] * 3
     family = studio.engine.model(name).family  # type: ignore[union-attr]
     clean = family.encode(torch.full((1, 3, 64, 64), 0.0))
-    assert clean.shape == (1, 16, 8, 8)
+    assert clean.shape == (1, *CASES[name].latents)
 
 
 SOLVERS = [
