@@ -21,7 +21,7 @@ def fitted(fitting: Fitting | None, side: int) -> list[Any]:
         schedule_menu(fitting.sampler, fitting.schedule),
         fitting.steps,
         fitting.cfg_scale,
-        gr.Slider(visible=fitting.distilled),
+        gr.Slider(visible=fitting.distilled, value=fitting.distilled_cfg_scale),
         side,
         side,
     ]

@@ -220,8 +220,12 @@ def check_fits(request: GenerationRequest, fitting: Fitting) -> None:
     """Accept a request for a model of that fitting.
 
     Raises:
-        RequestRefused: if the model cannot paint that size, or not by that sampler.
+        RequestRefused: if the model cannot paint that size, not by that sampler, or not from that.
     """
+    if request.image and not fitting.from_picture:
+        raise RequestRefused("image", "This model paints from noise alone: take the picture away, or choose another.")
+    if fitting.needs_picture and not request.image:
+        raise RequestRefused("image", "This model changes a picture: open one on the canvas.")
     for field in ("width", "height"):
         if getattr(request, field) % fitting.multiple:
             raise RequestRefused(field, f"{_named(field)} must be a multiple of {fitting.multiple} for this model.")

@@ -72,6 +72,12 @@ class Fitting:
     """Trained by flow matching: ``FLOW_SAMPLERS`` are for it."""
     distilled: bool = False
     """Whether it is told the guidance it was distilled with."""
+    distilled_cfg_scale: float = 3.5
+    """That guidance."""
+    from_picture: bool = True
+    """Whether there is a way to start from a picture, or to look at one."""
+    needs_picture: bool = False
+    """Whether it paints nothing without one."""
     edits: bool = False
     """Whether it looks at a picture while it paints from noise; ``strength`` is then always 1."""
 

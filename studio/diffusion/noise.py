@@ -28,7 +28,7 @@ def varied(noise: Tensor, request: GenerationRequest) -> Tensor:
     shape = tuple(noise.shape[1:])
     other = starting_noise(shape, generators(request.variation_seeds)).to(noise)
     one, two = (functional.normalize(each.flatten(1), dim=1) for each in (noise, other))
-    angle = (one * two).sum(1).clamp(-1, 1).acos().view(-1, 1, 1, 1)
+    angle = (one * two).sum(1).clamp(-1, 1).acos().view(-1, *[1] * len(shape))
     share = request.variation_strength
     return (((1 - share) * angle).sin() * noise + (share * angle).sin() * other) / angle.sin()
 

@@ -161,6 +161,7 @@ class Painting:
             **control.arguments(request.control, given.maps, "image" if task == "text" else "control_image"),
             num_inference_steps=request.steps,
             **self.model.family.guidance(request),
+            **self.model.family.further(request),
             generator=self._sources,
             output_type="latent",
             return_dict=False,
@@ -200,7 +201,9 @@ class Painting:
         count, strength = self.request.batch_size, self._strength if self.request.image else 1.0
         mask = start.mask or Image.new("L", start.picture.size, 255)
         told = {"image": [start.picture] * count, "mask_image": [mask] * count, "strength": strength}
-        return told | ({"latents": self.model.family.beginning(self._starting_noise())} if strength == 1 else {})
+        if self._from_start and self.request.skipped:
+            return told
+        return told | {"latents": self.model.family.beginning(self._starting_noise())}
 
     @property
     def _strength(self) -> float:

@@ -139,6 +139,10 @@ class Family:
         """The arguments that say how strongly the words lead."""
         return {"guidance_scale": request.cfg_scale}
 
+    def further(self, request: GenerationRequest) -> dict[str, Any]:  # noqa: ARG002
+        """What else its pipelines have to be told in a call."""
+        return {}
+
     def strength(self, request: GenerationRequest) -> float:
         """The argument by which a pipeline that starts from a picture passes over ``request.skipped`` steps."""
         return request.strength
