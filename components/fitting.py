@@ -34,7 +34,7 @@ def fitted(fitting: Fitting | None, side: int, vaes: Sequence[str] = ()) -> list
         schedule_menu(fitting.sampler, fitting.schedule),
         fitting.steps,
         fitting.cfg_scale,
-        gr.Slider(visible=fitting.distilled),
+        gr.Slider(visible=fitting.distilled, value=fitting.distilled_cfg_scale),
         clip_skip(fitting),
         *large,
         vae_menu(vaes),

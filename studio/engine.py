@@ -302,7 +302,7 @@ class Engine:
             model.adapters.activate(group[0].painting.loras)
             answer = model.compute(calls[0], joining.join(calls))
             rows = [joining.batch_size(call) for call in calls]
-            answers = joining.split(answer, rows)
+            answers = joining.split(answer, rows, joining.listed(calls[0]))
             self._placement.settle()
         except Exception as error:
             self._recover(group, error)
@@ -387,7 +387,12 @@ class Engine:
         )
         run.recording.append(record)
         start = active.painting.given.start
-        if start is not None and run.parent is None and len(run.recording) == 1:
+        if (
+            start is not None
+            and not active.painting.model.family.edits
+            and run.parent is None
+            and len(run.recording) == 1
+        ):
             find, picture = partial(self.model_of, run.request), start.picture
             encode = lambda: self._between_rounds(find).encode_picture(picture)  # noqa: E731
             run.began_from = Forward(encode, run.first_step, run.request.skipped)

@@ -246,8 +246,13 @@ def check_fits(request: GenerationRequest, fitting: Fitting, limits: Limits = Li
     """Accept a request for a model of that fitting.
 
     Raises:
-        RequestRefused: if the model cannot paint that size or length, or not by that sampler, or not that prompt.
+        RequestRefused: if the model cannot paint that size or length, or not by that sampler, or not that prompt, or
+            not from that.
     """
+    if request.image and not fitting.from_picture:
+        raise RequestRefused("image", "This model paints from noise alone: take the picture away, or choose another.")
+    if fitting.needs_picture and not request.image:
+        raise RequestRefused("image", "This model changes a picture: open one on the canvas.")
     _check_length(request, fitting)
     parts = most_parts(request.prompt, request.steps) if fitting.marks else 1
     if parts > limits.prompt_parts:

@@ -83,6 +83,14 @@ class Fitting:
     """Whether CLIP alone reads its prompts: then (weights), BREAK and AND are read as the web UI does."""
     clip_layers: int = 0
     """Layers that a clip skip may choose from; 0 where there is nothing to choose."""
+    distilled_cfg_scale: float = 3.5
+    """That guidance."""
+    from_picture: bool = True
+    """Whether there is a way to start from a picture, or to look at one."""
+    needs_picture: bool = False
+    """Whether it paints nothing without one."""
+    edits: bool = False
+    """Whether it looks at a picture while it paints from noise; ``strength`` is then always 1."""
 
 
 def _fittings(read: dict[str, dict[str, Any]]) -> dict[str, Fitting]:

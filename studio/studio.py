@@ -118,7 +118,10 @@ class Studio:
         if request.branch is not None:
             raise RequestRefused("branch", "A branch is made from its run: use Studio.branch.")
         limits.check(request)
-        return self._put(Run(self.wildcards.chosen(request.resolved()), owner, lease_s, draft=draft))
+        resolved = self.wildcards.chosen(request.resolved())
+        if self.library.edits(resolved.model):
+            resolved = dataclasses.replace(resolved, strength=1.0)
+        return self._put(Run(resolved, owner, lease_s, draft=draft))
 
     def styled(self, request: GenerationRequest, names: Sequence[str]) -> GenerationRequest:
         """The request with the styles of those names in its prompts.
@@ -181,7 +184,7 @@ class Studio:
         for name, png in pictures.items():
             self.collection.restore(name, png, owner)
         run.pictures = self._pictures(run)
-        run.began_from = self._forward(run) if run.request.image and len(run.recording) else None
+        run.began_from = self._forward(run) if self._starts_from_picture(run) else None
         self.runs.add(run)
         return run
 
@@ -220,6 +223,9 @@ class Studio:
         side = self.library.native_side(model)
         small = resized(upright(picture), (side, side), RESIZE_MODES[0])
         return self._ask(lambda engine: noised(engine.model(model), small, timestep))
+
+    def _starts_from_picture(self, run: Run) -> bool:
+        return bool(run.request.image and len(run.recording)) and not self.library.edits(run.request.model)
 
     def _forward(self, run: Run) -> Forward:
         from studio.timeline.forward import Forward  # here, since it loads PyTorch

@@ -82,6 +82,8 @@ class Painting:
         self.scheduler = samplers.build(request, model.family.trained_as, resume.midway if resume else START)
         self.waiting: ModelCall | None = None
         self.latents: Tensor | None = None
+        self._last: Tensor | None = None
+        """What the last step made. Pipelines differ in what their call makes of that."""
         self._see, self._resume = see, resume
         self._replay = Replay(resume, request.sampler, self._go_on) if resume else None
         self._sources = noise.generators(request.seeds)
@@ -171,17 +173,18 @@ class Painting:
         watch_steps(self.scheduler, self._seen, self._replay, self._blend, self._sources)
         told = prompts.conditioning(pipeline, request, self.model.family, self._reading, given.embeddings)
         self._composed = told.composed
-        sample = pipeline(
+        pipeline(
             **told.arguments,
             **self._beginning(),
             **control.arguments(request.control, given.maps, "image" if task == "text" else "control_image"),
             num_inference_steps=request.steps,
             **self.model.family.guidance(request),
+            **self.model.family.further(request),
             generator=self._sources,
             output_type="latent",
             return_dict=False,
-        )[0]
-        self.latents = self._unpacked(sample)
+        )
+        self.latents = self._last
 
     def _reading(self) -> contextlib.AbstractContextManager[None]:
         return self.model.adapters.reading(self.given.loras)
@@ -198,13 +201,17 @@ class Painting:
         size = self.model.family.size(request)
         if self.model.family.sees_masks:
             return size | self._masked(start or Start(Image.new("RGB", (request.width, request.height), GREY)))
-        if start is not None:
+        if start is not None and not self.model.family.edits:
             told = size if self.model.family.sized else {}
             return told | {"image": [start.picture] * request.batch_size, "strength": self._strength}
         drawn = self._starting_noise()
         if self._resume is None:
             self._go_on()
-        return size | {"latents": self.model.family.packed(drawn)}
+        seen = {} if start is None else {"image": start.picture}
+        if start is not None and self._blend is not None:
+            clean, packed = self.model.encode_picture(start.picture), self.model.family.packed
+            self._blend.begin(packed(clean.expand_as(drawn)), packed(drawn))
+        return size | seen | {"latents": self.model.family.beginning(drawn)}
 
     def _masked(self, start: Start) -> dict[str, Any]:
         """For a model that sees picture and mask beside the latents. At full strength it starts
@@ -212,7 +219,9 @@ class Painting:
         count, strength = self.request.batch_size, self._strength if self.request.image else 1.0
         mask = start.mask or Image.new("L", start.picture.size, 255)
         told = {"image": [start.picture] * count, "mask_image": [mask] * count, "strength": strength}
-        return told | ({"latents": self.model.family.packed(self._starting_noise())} if strength == 1 else {})
+        if self._from_start and self.request.skipped:
+            return told
+        return told | {"latents": self.model.family.beginning(self._starting_noise())}
 
     @property
     def _strength(self) -> float:
@@ -260,6 +269,7 @@ class Painting:
             guidance = self._blend.inside(guidance, step.done)
         noisy, clean = self._unpacked(step.noisy), self._unpacked(step.denoised)
         seen = dataclasses.replace(step, noisy=noisy, denoised=clean)
+        self._last = self._unpacked(step.latents)
         self._see(StepSeen(seen, None if guidance is None else self._unpacked(guidance), after))
         self._answered.clear()
         self._done = step.done
@@ -270,7 +280,7 @@ class Painting:
     def _guidance(self, step: StepTaken) -> Tensor | None:
         """How far the prompt moves x0: its prediction with the prompt less that without. None
         without classifier-free guidance (Ho and Salimans 2022, https://arxiv.org/abs/2207.12598)."""
-        answers = [self.model.family.answer(output) for output in self._answered]
+        answers = [self.model.family.answer(output)[:, : step.noisy.shape[1]] for output in self._answered]
         if len(answers) == 2 and len(answers[0]) == len(step.noisy):
             pair = answers[1], answers[0]  # transformers are asked with the prompt first, then without
         elif len(answers) == 1 and len(answers[0]) == 2 * len(step.noisy):

@@ -196,6 +196,11 @@ class Library:
         path = self._folders().get(name)
         return next((FITTING.get(found.nature.family) for found in self.found if found.path == path), None)
 
+    def edits(self, name: str) -> bool:
+        """Whether a model looks at a picture while it paints from noise, instead of starting from it."""
+        fitting = self.fitting(name)
+        return fitting is not None and fitting.edits
+
     def folder(self, name: str) -> Path:
         """Where a model is.
 

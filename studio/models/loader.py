@@ -160,7 +160,7 @@ class LoadedModel:
         dtype = self.placement.dtype
         if dtype == torch.float32:
             return call.forward(**arguments)
-        return _cast(call.forward(**_cast(arguments, dtype, keep=("timestep",))), torch.float32)
+        return _cast(call.forward(**_cast(arguments, dtype, keep=("timestep", "t"))), torch.float32)
 
     def close(self) -> None:
         """Take the model seam out."""

@@ -45,6 +45,11 @@ class Family:
     """The embeddings that its pipelines' callbacks may change from step to step, by name, as many
     as there are pairs of them; none where the prompt cannot change."""
 
+    classes: ClassVar[Mapping[Task, Any]] = {}
+    """Its pipelines for tasks that diffusers' ``AutoPipeline`` has no entry for."""
+    edits: ClassVar[bool] = False
+    """Whether it looks at a picture while it paints from noise, rather than starting from it: it changes a
+    picture as it is told. So says ``Fitting.edits``, too."""
     sized: ClassVar[bool] = False
     """Whether a pipeline that starts from a picture has to be told its size, too."""
 
@@ -100,6 +105,10 @@ class Family:
         """A sample of latents."""
         return latents
 
+    def beginning(self, latents: Tensor) -> Tensor:
+        """Starting noise as the pipeline's call takes it: a sample, unless it packs that itself."""
+        return self.packed(latents)
+
     def unpacked(self, sample: Tensor, width: int, height: int) -> Tensor:  # noqa: ARG002
         """The latents of a sample of pictures of that many pixels."""
         return sample
@@ -110,6 +119,8 @@ class Family:
         Raises:
             ValueError: if diffusers has none for the task.
         """
+        if task in self.classes:
+            return _shared(self.classes[task], self.pipeline, scheduler=scheduler, **options)
         made: DiffusionPipeline = PIPELINES[task].from_pipe(self.pipeline, scheduler=scheduler, **options)
         return made
 
@@ -144,6 +155,10 @@ class Family:
         """The arguments that say how strongly the words lead."""
         return {"guidance_scale": request.cfg_scale}
 
+    def further(self, request: GenerationRequest) -> dict[str, Any]:  # noqa: ARG002
+        """What else its pipelines have to be told in a call."""
+        return {}
+
     def strength(self, request: GenerationRequest) -> float:
         """The argument by which a pipeline that starts from a picture passes over ``request.skipped`` steps."""
         return request.strength
@@ -159,7 +174,8 @@ class Family:
         return NoiseLevel(signal**0.5, (1 - signal) ** 0.5)
 
     def answer(self, output: Any) -> Tensor:
-        """The denoiser's answer as the scheduler gets it, before guidance."""
+        """The denoiser's answer as the scheduler gets it, before guidance; what it says beyond that, of further
+        channels or tokens, is left out by who asks."""
         first: Tensor = output[0]
         return first
 
@@ -215,9 +231,16 @@ def another(
     """
     if task != "text" or options:
         raise ValueError("it starts from noise alone")
-    parts = pipeline.components
-    told = {name: value for name, value in pipeline.config.items() if not name.startswith("_") and name not in parts}
-    made: DiffusionPipeline = type(pipeline)(**parts | {"scheduler": scheduler}, **told)
+    return _shared(type(pipeline), pipeline, scheduler=scheduler)
+
+
+def _shared(kind: Any, pipeline: DiffusionPipeline, **given: Any) -> DiffusionPipeline:
+    """A pipeline of that class over the components of another, which stay as they are: diffusers' own ``from_pipe``
+    would cast them."""
+    modules, options = kind._get_signature_keys(kind)
+    shared = {name: part for name, part in pipeline.components.items() if name in modules}
+    told = {name: pipeline.config[name] for name in options if name in pipeline.config}
+    made: DiffusionPipeline = kind(**(shared | told | given))
     return made
 
 

@@ -7,13 +7,36 @@ from diffusers import DiffusionPipeline
 from studio.errors import ModelUnavailable
 from studio.models.families.audioldm2 import AudioLDM2
 from studio.models.families.base import Family
+from studio.models.families.chroma import Chroma
 from studio.models.families.flux import Flux
+from studio.models.families.flux2 import Flux2
+from studio.models.families.flux_tools import FluxFill, FluxKontext
 from studio.models.families.ltx import LTX
+from studio.models.families.pixart import PixArt
+from studio.models.families.qwen_image import QwenImage, QwenImageEdit
+from studio.models.families.sana import Sana
 from studio.models.families.sd3 import StableDiffusion3
 from studio.models.families.stable_diffusion import StableDiffusion
 from studio.models.families.wan import Wan
+from studio.models.families.z_image import ZImage
 
-FAMILIES: tuple[type[Family], ...] = (StableDiffusion, StableDiffusion3, Flux, Wan, LTX, AudioLDM2)
+FAMILIES: tuple[type[Family], ...] = (
+    StableDiffusion,
+    StableDiffusion3,
+    Flux,
+    FluxKontext,
+    FluxFill,
+    Flux2,
+    Chroma,
+    ZImage,
+    QwenImage,
+    QwenImageEdit,
+    PixArt,
+    Sana,
+    Wan,
+    LTX,
+    AudioLDM2,
+)
 
 
 def family_of(pipeline: DiffusionPipeline, name: str) -> Family:
