@@ -27,12 +27,13 @@ from typing import Any
 import httpx
 from PIL import Image
 
+from components.leftovers import MOST_TABS
 from tests.soak.chaotic_studio import ChaoticStudio
 from tests.soak.slow_reader import COMPLETED, SlowStream
 
 DOES = {"waits": 5, "stops": 2, "breaks": 2, "never listens": 1, "hardly reads": 1}
 """What a stranger does, and how often."""
-STEPS = (4, 16)
+STEPS = (3, 8)
 LEASE_S = 15.0
 OOM_SHARE = 0.004
 LOOK_S = 2.0
@@ -83,6 +84,10 @@ class Stranger:
             self._break_off(tab)
         elif does == "hardly reads":
             self._hardly_read(tab)
+
+    def visit(self) -> None:
+        """Open a tab and leave it: what Gradio keeps of it is as much as of any other."""
+        self._stop(secrets.token_hex(5))
 
     def paint(self, steps: int = STEPS[0]) -> None:
         """One run, waited for."""
@@ -165,10 +170,10 @@ class Chaos:
     not_taken_up: list[str]
     """Runs that were under way at the kill and were not painted after it."""
     taken_up: int
-    answers_s: float
-    """From the kill to the page's answer."""
-    paints_s: float
-    """From the kill to the end of a picture that was asked for after it."""
+    answers_s: tuple[float, float]
+    """From the kill to the page's answer, and how much of a processor the process had until then."""
+    paints_s: tuple[float, float]
+    """From the kill to the end of a picture that was asked for after it, and the same."""
 
     @property
     def grown(self) -> float:
@@ -184,21 +189,29 @@ class Chaos:
             f"{sum(self.met.did.values())} runs: {_listed(self.met.did)}\nended: {_listed(self.met.ends)}\n"
             f"faults {len(self.met.faults)}, lost {len(self.lost)} of {len(self.met.finished)}, "
             f"left over {self.left_over}\nmemory of the thirds, medians: {memory} MB; the last {self.grown:+.1%}\n"
-            f"killed: the page answered after {self.answers_s:.1f} s, painted after {self.paints_s:.1f} s; "
+            f"killed: the page answered after {_spent(self.answers_s)}, painted after {_spent(self.paints_s)}; "
             f"{self.taken_up} runs taken up, {len(self.not_taken_up)} not painted"
         )
+
+
+def _spent(seconds: tuple[float, float]) -> str:
+    return f"{seconds[0]:.1f} s ({seconds[1]:.1f} s of a processor)"
 
 
 def _listed(counted: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counted.most_common())
 
 
-def chaos(outputs: Path, seed: int, seconds: float, strangers: int = 6, lease_s: float = LEASE_S) -> Chaos:
-    """Let them do what they do, kill, start anew."""
+def chaos(
+    outputs: Path, seed: int, seconds: float, strangers: int = 6, lease_s: float = LEASE_S, tabs: int = 0
+) -> Chaos:
+    """Let them do what they do, kill, start anew. So many tabs are opened before."""
     met, memory, over = Met(), list[float](), threading.Event()
     studio = ChaoticStudio(outputs, seed, lease_s, OOM_SHARE)
     try:
         everybody = [Stranger(studio, seed * 1000 + number, met) for number in range(strangers)]
+        for number in range(tabs):
+            everybody[number % strangers].visit()
         until = time.monotonic() + seconds
 
         def act(stranger: Stranger) -> None:
@@ -248,7 +261,7 @@ def _settled(studio: ChaoticStudio, lease_s: float) -> dict[str, int]:
 def _under_way(everybody: list[Stranger], outputs: Path) -> set[str]:
     """Have everybody ask for something long, and wait until it is written down: ids of the runs."""
     for stranger in everybody:
-        assert stranger.join(40, "an owl at night")
+        assert stranger.join(20, "an owl at night")
     until = time.monotonic() + PATIENCE_S
     while len(found := {file.stem for file in (outputs / ".queue").glob("*.json")}) < len(everybody):
         assert time.monotonic() < until, "what was asked for was not written down"
@@ -256,15 +269,15 @@ def _under_way(everybody: list[Stranger], outputs: Path) -> set[str]:
     return found
 
 
-def _comes_back(again: ChaoticStudio, everybody: list[Stranger], began: float) -> tuple[float, float]:
-    """Seconds from then until the page answers, and until it has painted for somebody."""
+def _comes_back(again: ChaoticStudio, everybody: list[Stranger], began: float) -> list[tuple[float, float]]:
+    """Seconds from then until the page answers, and until it has painted for somebody; of a processor, too."""
     for stranger in everybody:
         stranger.moved(again)
     first = everybody[0]
     assert first.client.get("/").status_code == 200, "whoever had a link has it still"
-    answers_s = time.monotonic() - began
+    answers = time.monotonic() - began, again.cpu_s()
     first.paint()
-    return answers_s, time.monotonic() - began
+    return [answers, (time.monotonic() - began, again.cpu_s())]
 
 
 def _not_painted(outputs: Path, taken: list[str]) -> list[str]:
@@ -299,7 +312,7 @@ def main() -> None:
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     with tempfile.TemporaryDirectory() as folder:
-        found = chaos(Path(folder), seed, minutes * 60)
+        found = chaos(Path(folder), seed, minutes * 60, tabs=MOST_TABS)
         print(found)
         print(*found.met.faults[:10], sep="\n")
         print("memory, MB, every 20 s:", *(round(each) for each in found.memory_mb[::10]))
