@@ -111,7 +111,7 @@ def owner_page(access: Access, new_link: str = "") -> Response:
     body = f"""<header class="sw-header"><h1>step<b>wise</b></h1><p>Sharing</p>
 <a href="../">Back to painting</a></header>
 <main class="sw-owning">
-<section><h2>Now</h2><h3>The last {MINUTES} minutes</h3><ul class="sw-curves"></ul>
+<section><h2>Now</h2><h3>The last {MINUTES} minutes</h3><ul class="sw-course"></ul>
 <h3>The machine</h3><dl class="sw-facts"></dl><h3>Who waits</h3><ol class="sw-waiting"></ol></section>
 <section><h2>Links</h2>{_shown_once(new_link)}
 <form method="post" action="links"><label>For whom <input name="label" maxlength="{LONGEST_LABEL}"></label>

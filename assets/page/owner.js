@@ -1,6 +1,6 @@
 // The live picture of the owner's page. Names are text, never markup.
 const facts = document.querySelector(".sw-facts"), waiting = document.querySelector(".sw-waiting");
-const drawn = document.querySelector(".sw-curves");
+const drawn = document.querySelector(".sw-course");
 const WIDE = 240, HIGH = 56, EDGE = 2;
 
 function made(kind, text) {

@@ -184,7 +184,7 @@ def test_the_page_works_under_a_path_behind_a_proxy(browser: Browser, tmp_path: 
             opened.click(".sw-owner")
             expect(opened.locator(".sw-owning .sw-facts")).to_contain_text("Memory of the machine")
             expect(opened.get_by_role("img", name="Steps a second: ")).to_be_visible()
-            expect(opened.locator(".sw-curves li")).to_have_count(len(curves(studio.course.points)))
+            expect(opened.locator(".sw-course li")).to_have_count(len(curves(studio.course.points)))
             opened.fill("input[name=label]", "for eve")
             opened.click("text=Make a link")
             assert opened.locator("code").inner_text().startswith(f"{outside}enter/")
