@@ -9,14 +9,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from components.crowd import Crowd, Crowded
 from components.schema import MOST_BYTES, Schema
 
 
 class Events:
     """An ASGI application: Gradio, for the routes whose bodies have a schema."""
 
-    def __init__(self, app: ASGIApp, schema: Schema) -> None:
-        self._app, self._schema = app, schema
+    def __init__(self, app: ASGIApp, schema: Schema, crowd: Crowd) -> None:
+        self._app, self._schema, self._crowd = app, schema, crowd
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request: refused with a sentence, or passed on as it came."""
@@ -24,16 +25,27 @@ class Events:
             await self._app(scope, receive, send)
             return
         content = await _body(receive)
-        refusal = await run_in_threadpool(self._schema.refusal, get_route_path(scope), content)
-        if refusal:
-            await JSONResponse({"error": refusal, "detail": refusal}, 400)(scope, receive, send)
-            return
+        try:
+            with self._crowd.place(scope, content):
+                refusal = await run_in_threadpool(self._schema.refusal, get_route_path(scope), content)
+                await (_said(400, refusal) if refusal else self._passed_on(content))(scope, receive, send)
+        except Crowded as error:
+            await _said(429, str(error))(scope, receive, send)
+
+    def _passed_on(self, content: bytes) -> ASGIApp:
         given = iter([{"type": "http.request", "body": content, "more_body": False}])
 
-        async def again() -> Message:
-            return next(given, None) or await receive()
+        async def passed_on(scope: Scope, receive: Receive, send: Send) -> None:
+            async def again() -> Message:
+                return next(given, None) or await receive()
 
-        await self._app(scope, again, _told(send))
+            await self._app(scope, again, _told(send))
+
+        return passed_on
+
+
+def _said(status: int, sentence: str) -> JSONResponse:
+    return JSONResponse({"error": sentence, "detail": sentence}, status)
 
 
 async def _body(receive: Receive) -> bytes:

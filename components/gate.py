@@ -12,7 +12,9 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.access import BROWSER, VISITOR, YEAR_S, Access, Visitor, new_name
+from components.crowd import Crowd
 from components.events import Events
+from components.leftovers import Leftovers
 from components.listening import Listening
 from components.plain import cookie, sentence
 from components.schema import CHECKED, Schema
@@ -29,9 +31,11 @@ FOREIGN = "Another page sent this request, so it was not done."
 class Gate:
     """ASGI middleware: finds out who asks, refuses what they may not have, and passes the rest on."""
 
-    def __init__(self, app: ASGIApp, access: Access, ours: Router, schema: Schema) -> None:
-        self._app, self._access, self._ours, self._events = app, access, ours, Events(app, schema)
-        self._listening = Listening()
+    def __init__(
+        self, app: ASGIApp, access: Access, ours: Router, schema: Schema, crowd: Crowd, leftovers: Leftovers
+    ) -> None:
+        self._app, self._access, self._ours, self._events = app, access, ours, Events(app, schema, crowd)
+        self._listening, self._leftovers = Listening(), leftovers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Whatever is neither HTTP nor the start of the server is refused."""
@@ -41,6 +45,7 @@ class Gate:
             asked, path = HTTPConnection(scope), get_route_path(scope)
             answer = self._refusal(asked, path) or self._app_for(path)
             self._listening.noted(scope)
+            self._leftovers.sweep(self._listening)
             session = asked.query_params.get("session_hash", "") if path == STREAM else ""
             with self._listening.stream(session):
                 await answer(scope, receive, self._marked(asked, send))

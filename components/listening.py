@@ -33,7 +33,7 @@ class Listening:
                 if not self._open[session]:
                     del self._open[session]
 
-    def __contains__(self, session: str) -> bool:
+    def __contains__(self, session: object) -> bool:
         return session in self._open
 
     def noted(self, scope: Scope) -> None:

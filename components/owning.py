@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from components.access import Access
 from components.announcing import made, reachable
+from components.curves import MINUTES, curves
 from components.plain import document, sentence
 from components.stage import ASSETS
 from studio import Studio
@@ -80,21 +81,19 @@ def known_as(person: str) -> tuple[str, int]:
 
 
 def state(studio: Studio) -> dict[str, Any]:
-    """The machine now."""
-    status, memory = studio.status.state, psutil.Process().memory_info().rss
+    """The machine now, and its last minutes."""
+    status = studio.status.state
     names = [known_as(run.owner) for run in studio.waiting]
     facts = {
         "Engine": status.placement or status.message,
-        "Steps a second": f"{1 / status.step_s:.1f}" if status.step_s else "none yet",
-        "Waiting": str(len(names)),
-        "Memory of this process": f"{memory / 2**20:.0f} MB",
+        "Being painted": str(len(studio.engine.runs) if studio.engine else 0),
         "Memory of the machine": f"{psutil.virtual_memory().percent:.0f}% in use",
         **_gpu(studio),
-        **_temperature(),
         "Kept runs": str(studio.runs.gauge.runs),
         "Failed in the last hour": str(studio.sharing.failures()),
     }
-    return {"facts": facts, "waiting": [{"name": name, "hue": hue} for name, hue in names]}
+    waiting = [{"name": name, "hue": hue} for name, hue in names]
+    return {"facts": facts, "waiting": waiting, "curves": curves(studio.course.points)}
 
 
 def owner_page(access: Access, new_link: str = "") -> Response:
@@ -112,7 +111,8 @@ def owner_page(access: Access, new_link: str = "") -> Response:
     body = f"""<header class="sw-header"><h1>step<b>wise</b></h1><p>Sharing</p>
 <a href="../">Back to painting</a></header>
 <main class="sw-owning">
-<section><h2>Now</h2><dl class="sw-facts"></dl><h3>Who waits</h3><ol class="sw-waiting"></ol></section>
+<section><h2>Now</h2><h3>The last {MINUTES} minutes</h3><ul class="sw-course"></ul>
+<h3>The machine</h3><dl class="sw-facts"></dl><h3>Who waits</h3><ol class="sw-waiting"></ol></section>
 <section><h2>Links</h2>{_shown_once(new_link)}
 <form method="post" action="links"><label>For whom <input name="label" maxlength="{LONGEST_LABEL}"></label>
 <button>Make a link</button></form><ul class="sw-links">{_links(access)}</ul></section>
@@ -158,10 +158,3 @@ async def _form(request: Request) -> dict[str, str]:
 def _gpu(studio: Studio) -> dict[str, str]:
     memory = studio.gpu_memory()
     return {"Memory of the GPU": f"{memory[0] / 2**20:.0f} of {memory[1] / 2**20:.0f} MB"} if memory else {}
-
-
-def _temperature() -> dict[str, str]:
-    """The hottest sensor, where the machine has one."""
-    sensors = psutil.sensors_temperatures() if hasattr(psutil, "sensors_temperatures") else {}
-    degrees = [each.current for group in sensors.values() for each in group if each.current]
-    return {"Hottest sensor": f"{max(degrees):.0f} °C"} if degrees else {}

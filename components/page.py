@@ -29,8 +29,10 @@ from components import (
 from components.access import Access, person
 from components.announcing import announce
 from components.bindings import Bindings
+from components.crowd import Crowd
 from components.form import Form
 from components.gate import Gate
+from components.leftovers import MOST_TABS, Leftovers
 from components.looking import Looking
 from components.schema import Schema
 from components.theme import theme, variables
@@ -116,6 +118,10 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
     settings, access = studio.settings, Access(studio.settings, studio.sharing)
     stays = options.pop("prevent_thread_lock", False)
     page.queue(api_open=False, max_size=QUEUE_SIZE, default_concurrency_limit=8)
+    crowd, leftovers = Crowd(page, studio), Leftovers(page._queue)
+    gate = Middleware(
+        Gate, access=access, ours=ours(access, studio), schema=Schema(page), crowd=crowd, leftovers=leftovers
+    )
     served = page.launch(
         server_name=settings.host,
         server_port=settings.port or None,
@@ -123,7 +129,9 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
         inbrowser=settings.open_browser,
         root_path=settings.root_path or None,
         auth_dependency=person,
-        app_kwargs={"middleware": [Middleware(Gate, access=access, ours=ours(access, studio), schema=Schema(page))]},
+        max_threads=crowd.threads,
+        state_session_capacity=MOST_TABS,
+        app_kwargs={"middleware": [gate]},
         prevent_thread_lock=True,
         max_file_size=UPLOAD_LIMIT,
         run_history=False,

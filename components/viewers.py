@@ -6,15 +6,17 @@ import contextlib
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from weakref import WeakValueDictionary
 
 from studio import Run
 
 
 class Viewers:
-    """Safe from any thread."""
+    """Safe from any thread. It keeps no run alive: a tab that went without a word, as programs do, looks at its
+    last one for ever."""
 
     def __init__(self) -> None:
-        self._shown: dict[str, Run] = {}
+        self._shown: WeakValueDictionary[str, Run] = WeakValueDictionary()
         self._readers: Counter[str] = Counter()
         self._next: defaultdict[str, list[Run]] = defaultdict(list)
         self._lock = threading.Lock()
@@ -41,8 +43,9 @@ class Viewers:
     def waiting(self, tab: str, run: Run) -> Iterator[Callable[[], bool]]:
         """While inside, the run waits for the tab to show it, behind others that do; what is given
         tells whether it may. If it is left before that, the run is put aside."""
-        line = self._next[tab]
-        line.append(run)
+        with self._lock:
+            line = self._next[tab]
+            line.append(run)
         shown = False
 
         def may_be_shown() -> bool:
@@ -57,7 +60,10 @@ class Viewers:
         try:
             yield may_be_shown
         finally:
-            line.remove(run)
+            with self._lock:
+                line.remove(run)
+                if not line:
+                    self._next.pop(tab, None)
             if not shown:
                 run.leave()
 

@@ -442,6 +442,8 @@ class Engine:
             return
         try:
             decoded, clips = model.finished(active.painting.latents, run.request)
+            if not decoded.isfinite().all():
+                raise NotANumber("The autoencoder answered values that are not numbers. Try another one.")
             made = preview.to_pictures(decoded)
             if active.painting.given.start is not None:
                 made = [active.painting.given.start.finished(picture) for picture in made]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import secrets
 import threading
 import time
@@ -15,7 +16,7 @@ from PIL import Image
 
 from studio.diffusion.midway import START
 from studio.errors import GenerationFailed, StudioError
-from studio.events import LAST_EVENTS, Cancelled, Event, Failed, Finished, Paused, Produced, Step
+from studio.events import LAST_EVENTS, Cancelled, Event, Failed, Finished, Paused, Produced, Started, Step
 from studio.request import Branch, GenerationRequest
 from studio.timeline.recording import Recording
 
@@ -44,6 +45,7 @@ class Run:
 
     Iterating it gives every event from the first to the last, however late one begins; any
     number of readers may do so at once, and a slow one holds nobody up. Safe from any thread.
+    The lease of a ``patient`` one counts from its first step on, or from when somebody renews it.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Run:
         parent: Run | None = None,
         draft: bool = False,
         identity: str = "",
+        patient: bool = False,
     ) -> None:
         self.id = identity or secrets.token_hex(16)
         self.request, self.owner = request, owner
@@ -82,7 +85,7 @@ class Run:
         """Called with the last event, before anybody hears of it."""
         self.cancel_asked = self.pause_asked = False
         self._lease_s, self._left = lease_s, False
-        self._renewed = time.monotonic()
+        self._renewed = math.inf if patient else time.monotonic()
         self._events: list[Event] = []
         self._changed = threading.Condition()
 
@@ -217,6 +220,8 @@ class Run:
                 return
             if isinstance(event, LAST_EVENTS):
                 self.when_ended(self, event)
+            if isinstance(event, Started) and self._renewed == math.inf:
+                self.renew()
             self._events.append(dataclasses.replace(event, sequence=len(self._events)))
             self._changed.notify_all()
 

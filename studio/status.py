@@ -18,6 +18,8 @@ class State:
     """Seconds a run's step takes, a running mean; 0 before the first."""
     preview_share: float = 0.0
     """Time spent on previews over time spent on denoising."""
+    steps: int = 0
+    """Steps taken since the start, for all runs together."""
 
 
 class Status:
@@ -51,7 +53,7 @@ class Status:
             each, before = seconds / runs, self._state.step_s
             self._denoising_s += seconds
             mean = each if not before else 0.9 * before + 0.1 * each
-            self._state = dataclasses.replace(self._state, step_s=mean)
+            self._state = dataclasses.replace(self._state, step_s=mean, steps=self._state.steps + runs)
 
     def previewed(self, seconds: float) -> None:
         """A preview took that long."""

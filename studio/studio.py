@@ -15,9 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import psutil
+
 from studio import limits
 from studio.canvas.resize import resized
 from studio.canvas.start import start_of
+from studio.course import EVERY_S, Course, Reading
 from studio.diffusion.midway import START
 from studio.errors import NothingToBranch, NotSaved, RequestRefused, StudioError
 from studio.events import Event, Failed, Paused
@@ -42,6 +45,7 @@ from studio.run import Run
 from studio.settings import Settings
 from studio.sharing.sharing import Sharing
 from studio.status import Status
+from studio.temperature import hottest
 from studio.timeline.runs import Runs
 
 if TYPE_CHECKING:
@@ -59,7 +63,7 @@ DAY_S = 86_400.0
 MOST_TRIES = 2
 """How often a run is begun: one that takes the process with it shall not do so for ever."""
 TAKEN_UP_LEASE_S = 300.0
-"""How long a run that is painted again after a restart waits for its page to come back."""
+"""How long a run that is painted again after a restart goes on without its page, from its first step on."""
 T = TypeVar("T")
 
 
@@ -97,11 +101,15 @@ class Studio:
         self.runs = Runs(settings.memory_mb * 2**20, Path(self._spilled.name), settings.most_runs)
         self._jobs = Jobs(settings.queue_size, settings.queue_per_owner)
         self._journal = Journal(settings.outputs / ".queue")
+        self.course = Course()
+        """How the machine did in the last minutes."""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="stepwise-engine", daemon=True)
         self._thread.start()
         self._tidying = threading.Thread(target=self._tidy, args=[time.time()], name="stepwise-history", daemon=True)
         self._tidying.start()
+        self._reading = threading.Thread(target=self._read, name="stepwise-course", daemon=True)
+        self._reading.start()
 
     def submit(
         self, request: GenerationRequest, owner: str = LOCAL, lease_s: float | None = None, draft: bool = False
@@ -273,7 +281,9 @@ class Studio:
     def _again(self, entry: Entry, before: dict[tuple[str, GenerationRequest], Run]) -> Run:
         request, owner = entry.request, entry.owner
         parent = self._parent_again(request, owner, before)
-        run = Run(request, owner, TAKEN_UP_LEASE_S if owner != LOCAL else None, parent, identity=entry.run)
+        run = Run(
+            request, owner, TAKEN_UP_LEASE_S if owner != LOCAL else None, parent, identity=entry.run, patient=True
+        )
         return self._queue(run, entry.tries + 1)
 
     def _parent_again(
@@ -284,7 +294,9 @@ class Studio:
             return None
         left = request.branch.request
         if (owner, left) not in before:
-            parent = Run(left, owner, TAKEN_UP_LEASE_S, self._parent_again(left, owner, before), draft=True)
+            parent = Run(
+                left, owner, TAKEN_UP_LEASE_S, self._parent_again(left, owner, before), draft=True, patient=True
+            )
             before[owner, left] = self._queue(parent, MOST_TRIES)
         return before[owner, left]
 
@@ -359,6 +371,7 @@ class Studio:
         self.downloads.close()
         self._thread.join()
         self._tidying.join()
+        self._reading.join()
         self.collection.close()
         self._spilled.cleanup()
 
@@ -378,6 +391,17 @@ class Studio:
                 self.collection.purge()
         except Exception:  # pictures are painted and kept without it
             log.exception("the history could not be brought in step with the files")
+
+    def _read(self) -> None:
+        """Read the machine, again and again."""
+        process = psutil.Process()
+        while True:
+            steps, memory = self.status.state.steps, process.memory_info().rss
+            self.course.note(
+                Reading(time.monotonic(), steps, self.sharing.failed, self.queue_length, memory, hottest())
+            )
+            if self._closing.wait(EVERY_S):
+                return
 
     def _work(self) -> None:
         try:

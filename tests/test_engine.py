@@ -15,6 +15,7 @@ from studio import GenerationRequest, Run, Settings, Studio
 from studio.errors import ModelUnavailable, RequestRefused
 from studio.events import Cancelled, Failed, Finished, Paused, Produced, Queued, Started, Step
 from studio.gallery import infotext, pictures
+from studio.models.loader import LoadedModel
 
 SMALL: dict[str, Any] = {"model": "tiny-v", "width": 64, "height": 64, "prompt": "a cat"}
 
@@ -227,6 +228,22 @@ def test_one_ill_job_does_not_take_its_neighbours_along(studio: Studio) -> None:
     with denoiser(studio, too_much_together):
         runs = [studio.submit(asked(seed=seed)) for seed in range(3)]
         assert [type(last(run)) for run in runs] == [Finished] * 3
+
+
+@pytest.mark.parametrize(("value", "end"), [(-1.0, Finished), (float("nan"), Failed)], ids=["black", "no number"])
+def test_a_black_picture_is_one_and_what_is_no_picture_is_not_saved(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, value: float, end: type
+) -> None:
+    decode = LoadedModel.decode
+    monkeypatch.setattr(LoadedModel, "decode", lambda *given: torch.full_like(decode(*given), value))
+    run = studio.submit(asked(prompt="a black picture"))
+    told = list(run)
+    assert isinstance(told[-1], end)
+    if isinstance(told[-1], Failed):
+        assert told[-1].code == "not_a_number"
+        assert not [event for event in told if isinstance(event, Produced)], "nothing is saved as if it were good"
+    else:
+        assert run.result.images[0].getextrema() == ((0, 0),) * 3
 
 
 def test_an_unknown_model_and_a_refused_request_never_reach_the_engine(studio: Studio) -> None:

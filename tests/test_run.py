@@ -143,3 +143,11 @@ def test_a_run_shows_how_far_it_is() -> None:
     assert repr(run) == f"<Run {run.id} new, 0 steps>"
     post_all(run)
     assert repr(run) == f"<Run {run.id} finished, 0 steps>"
+
+
+def test_the_lease_of_a_patient_run_counts_from_its_first_step_on() -> None:
+    hasty, patient = new(lease_s=-1.0), Run(GenerationRequest(), "somebody", -1.0, patient=True)
+    assert hasty.abandoned
+    assert not patient.abandoned, "it waits for its turn as long as that takes"
+    patient.post(Started(run=patient.id, steps=2, evaluations=2))
+    assert patient.abandoned

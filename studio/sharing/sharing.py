@@ -30,6 +30,7 @@ class Sharing:
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._folder, self._clock = folder, clock
         self._budget, self._pending, self._failed = Budget(), list[tuple["Run", Charge]](), list[float]()
+        self._failed_ever = 0
         self._lock = threading.RLock()
         self._links: Links | None = None
         self.allowance = _read(folder / "allowance.json")
@@ -89,6 +90,13 @@ class Sharing:
             self._settle()
             return len(self._failed)
 
+    @property
+    def failed(self) -> int:
+        """Runs that failed since the start."""
+        with self._lock:
+            self._settle()
+            return self._failed_ever
+
     def _check(self, run: Run) -> None:
         allowed, request = self.allowance, run.request
         if allowed.side and max(request.width, request.height) > allowed.side:
@@ -115,6 +123,7 @@ class Sharing:
             self._budget.settle(charge, _painted(run))
             if type(run.last_event).__name__ == "Failed":
                 self._failed.append(now)
+                self._failed_ever += 1
         self._pending = open_
         self._failed = [at for at in self._failed if at > now - HOUR_S]
 

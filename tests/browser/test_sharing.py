@@ -11,6 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Browser, Page, expect
 
+from components.curves import curves
 from components.page import build, launch
 from studio import GenerationRequest, Run, Settings, Studio
 from studio.sharing.links import DAY_S
@@ -181,7 +182,9 @@ def test_the_page_works_under_a_path_behind_a_proxy(browser: Browser, tmp_path: 
             opened.wait_for_selector("#footer b")
             paint(opened, "a fox under a path")
             opened.click(".sw-owner")
-            expect(opened.locator(".sw-owning .sw-facts")).to_contain_text("Memory of this process")
+            expect(opened.locator(".sw-owning .sw-facts")).to_contain_text("Memory of the machine")
+            expect(opened.get_by_role("img", name="Steps a second: ")).to_be_visible()
+            expect(opened.locator(".sw-course li")).to_have_count(len(curves(studio.course.points)))
             opened.fill("input[name=label]", "for eve")
             opened.click("text=Make a link")
             assert opened.locator("code").inner_text().startswith(f"{outside}enter/")

@@ -163,7 +163,7 @@ def test_the_owner_makes_links_and_sets_limits(serving: Serving) -> None:
     assert serving.studio.sharing.allowance.side == 256
     for bad in ("-1", "x", "", "1e9", "9" * 30):
         assert owner.post("/owner/limits", data={"waiting": bad, "side": 1, "work": 1}).status_code == 400
-    assert owner.get("/owner/state").json()["facts"]["Waiting"] == "0"
+    assert owner.get("/owner/state").json()["waiting"] == []
 
 
 def test_a_watcher_learns_no_words_and_no_seed(serving: Serving, run: Run) -> None:

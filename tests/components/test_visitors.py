@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from weakref import ref
 
 import gradio as gr
 import pytest
@@ -87,4 +88,14 @@ def test_a_run_is_put_aside_when_its_last_reader_goes() -> None:
         assert not run.abandoned
     assert run.abandoned
     viewers.forget("one")
+    assert viewers.shown("one") is None
+
+
+def test_what_a_tab_looks_at_is_not_kept_for_it() -> None:
+    viewers, run = Viewers(), Run(GenerationRequest(), "local")
+    viewers.show("one", run)
+    assert viewers.shown("one") is run
+    gone = ref(run)
+    del run
+    assert gone() is None
     assert viewers.shown("one") is None
