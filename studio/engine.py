@@ -21,7 +21,6 @@ import torch
 from studio import forecast, prompt_schedule
 from studio.active import Active
 from studio.canvas.start import control_map, start_of
-from studio.clips import beside
 from studio.diffusion import joining, preview
 from studio.diffusion.attention import WordMap, word_maps
 from studio.diffusion.midway import START
@@ -29,7 +28,7 @@ from studio.diffusion.painting import Given, Painting, StepSeen, Stopped
 from studio.diffusion.replay import Resume, resume
 from studio.endings import OUT_OF_MEMORY, failure, is_out_of_memory, put_aside
 from studio.errors import NotANumber, NothingToBranch, OutOfMemory, StudioError
-from studio.events import Finished, Produced, Queued, Started, Step
+from studio.events import Queued, Started, Step
 from studio.gallery.collection import Collection
 from studio.gallery.inputs import Inputs
 from studio.jobs import Jobs
@@ -37,6 +36,7 @@ from studio.models import device
 from studio.models.library import EMBEDDED, Library
 from studio.models.loader import LoadedControl, LoadedModel, load_control
 from studio.models.shelf import Shelf
+from studio.output import Output
 from studio.pace import Pace
 from studio.prompting.composition import parts
 from studio.prompting.embeddings import Vocabulary
@@ -74,13 +74,14 @@ class Engine:
         collection: Collection,
     ) -> None:
         self._jobs, self._library, self._settings, self._status = jobs, library, settings, status
-        self._runs, self._inputs, self._collection = runs, kept, collection
+        self._runs, self._inputs = runs, kept
         self._placement = device.choose(settings.device, settings.precision)
         plan, most = settings.memory_plan, settings.model_bytes
         self.shelf = Shelf(library, self._placement, status, self._painted_with, jobs.wake, plan, most)
         self._controls = self.shelf.behind(MOST_CONTROLS, LoadedControl.close)
         self._active: list[Active] = []
         self._behind = ThreadPoolExecutor(1, "stepwise-previews")
+        self._output = Output(collection, status)
         self._pace, self._told_places = Pace(), 0.0
         self.forwards = 0
         """Forwards computed so far, joined ones counted once."""
@@ -346,7 +347,7 @@ class Engine:
         else:
             if active.painting.waiting is None and active.painting.latents is not None:
                 self._leave(active)
-                self._behind.submit(self._finish, active)
+                self._behind.submit(self._output.finish, active)
                 self._behind.submit(self._runs.settle)
 
     def _once_more(self, before: Active, error: NotANumber) -> None:
@@ -398,7 +399,7 @@ class Engine:
             run.began_from = Forward(encode, run.first_step, run.request.skipped)
         told = self._told(active, run.kept + len(run.recording) - 1, record)
         if self._settings.previews:
-            self._behind.submit(self._preview, active, told, record, taken.denoised)
+            self._behind.submit(self._output.preview, active, told, record, taken.denoised)
         else:
             run.post(told)
 
@@ -415,55 +416,6 @@ class Engine:
             left_s=elapsed / max(done, 1) * (active.painting.evaluations - run.kept - done),
             preview=picture,
         )
-
-    def _preview(self, active: Active, step: Step, record: RecordedStep, clean: torch.Tensor) -> None:
-        picture, decoded = None, False
-        stale = active.run.kept + len(active.run.recording) > step.index + 2
-        began = time.perf_counter()
-        try:
-            if not stale:
-                model = active.painting.model
-                decoded = active.budget.allows(step.elapsed_s)
-                pixels = model.decode(clean) if decoded else model.linear_preview(clean)
-                picture = record.kept("x0" if decoded else "draft", lambda: preview.jpeg(pixels))
-                spent = time.perf_counter() - began
-                self._status.previewed(spent)
-                active.budget.spend(spent, decoded)
-        except Exception as error:  # a preview is never worth a picture
-            log.warning("no preview of step %d: %s", step.index, error)
-        active.run.post(dataclasses.replace(step, preview=picture, decoded=decoded))
-
-    def _finish(self, active: Active) -> None:
-        """Decode, write, then say so: pictures and their rows are durable before anybody hears of them."""
-        run, model = active.run, active.painting.model
-        assert active.painting.latents is not None
-        if run.draft:
-            run.post(Finished(run=run.id, elapsed_s=active.elapsed_s, notes=run.notes))
-            return
-        try:
-            decoded, clips = model.finished(active.painting.latents, run.request)
-            if not decoded.isfinite().all():
-                raise NotANumber("The autoencoder answered values that are not numbers. Try another one.")
-            made = preview.to_pictures(decoded)
-            if active.painting.given.start is not None:
-                made = [active.painting.given.start.finished(picture) for picture in made]
-            run.thumbnail = preview.jpeg(decoded, preview.THUMBNAIL)
-            for index, (picture, seed) in enumerate(zip(made, run.request.seeds, strict=True)):
-                clip = clips[index] if clips else None
-                path, text = self._collection.keep(
-                    picture,
-                    run.request,
-                    index,
-                    run=run.id,
-                    owner=run.owner,
-                    model_hash=model.fingerprint,
-                    vae=model.vae,
-                    clip=clip,
-                )
-                run.post(Produced(run=run.id, index=index, path=path, seed=seed, infotext=text, clip=beside(path)))
-            run.post(Finished(run=run.id, elapsed_s=active.elapsed_s, notes=run.notes))
-        except Exception as error:
-            run.post(failure(run, error))
 
 
 def _resume(request: GenerationRequest, parent: Run | None, model: LoadedModel) -> Resume | None:

@@ -94,13 +94,9 @@ def studio(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 def asked(name: str, **values: Any) -> GenerationRequest:
     known: dict[str, Any] = {"prompt": "a cat", "negative_prompt": "rain", "seed": 7, "width": 64, "height": 64}
-    known |= {
-        "steps": STEPS,
-        "sampler": "Euler",
-        "cfg_scale": CASES[name].cfg_scale if name in CASES else 4.0,
-        "strength": 0.7,
-    }
-    return GenerationRequest(model=name, **({"reproducible": True} | known | values))
+    known |= {"steps": STEPS, "sampler": "Euler", "strength": 0.7, "reproducible": True}
+    known |= {"cfg_scale": CASES[name].cfg_scale if name in CASES else 4.0}
+    return GenerationRequest(model=name, **(known | values))
 
 
 def painted(run: Run) -> Run:
