@@ -47,7 +47,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 def choose(page: Page, model: str) -> None:
     page.get_by_role("tab", name="Models").click()
-    page.get_by_role("button", name=f"Paint with {model}").click()
+    page.get_by_role("button", name=f"Paint with {model}", exact=True).click()
     expect(page.locator("#model input")).to_have_value(model)
 
 
@@ -58,7 +58,6 @@ def paint(page: Page, **numbers: int) -> None:
     page.locator("#steps input[type=number]").fill("6")
     page.locator("#steps input[type=number]").press("Tab")
     page.locator("#paint").click()
-    expect(page.locator(".sw-message")).to_contain_text("painted in", timeout=WAIT_MS)
 
 
 def shoot(page: Page, name: str) -> None:
@@ -73,7 +72,7 @@ def test_a_film_is_painted_step_by_step_plays_and_is_found_again(page: Page) -> 
     expect(page.locator("#seconds")).to_be_hidden()
     paint(page, frames=9, width=64, height=64)
     film = page.get_by_label("Film 1 of 1")
-    expect(film).to_be_visible()
+    expect(film).to_be_visible(timeout=WAIT_MS)
     page.wait_for_function(DURATION, arg="#stage .sw-clips video")
     shoot(page, "film")
     page.keyboard.press("ArrowLeft")
@@ -97,7 +96,7 @@ def test_a_sound_is_heard(page: Page) -> None:
     expect(page.locator("#width")).to_be_hidden()
     expect(page.locator("#frames")).to_be_hidden()
     paint(page, seconds=1)
-    expect(page.get_by_label("Sound 1 of 1")).to_be_visible()
+    expect(page.get_by_label("Sound 1 of 1")).to_be_visible(timeout=WAIT_MS)
     page.wait_for_function(DURATION, arg="#stage .sw-clips audio")
     expect(page.locator("#stage .sw-main")).to_be_visible()
     shoot(page, "sound")
