@@ -313,6 +313,10 @@ class Bindings:
         styles = self._studio.styles
         return gr.update(choices=[*styles.named]), escape(" ".join(styles.problems))
 
+    def clip_skip(self, model: str) -> Any:
+        """The layers that the chosen model has to choose from."""
+        return fitting.clip_skip(self._studio.library.fitting(model))
+
     def fitted(self, model: str) -> list[Any]:
         """The settings made for the chosen model."""
         library = self._studio.library

@@ -66,6 +66,7 @@ def bind(made: Bindings, controls: Controls, actions: Actions, branching: Branch
     _advise(made, controls, actions, parts.drawn)
     gr.Timer(footer.EVERY_S).tick(made.footer, outputs=parts.footer, **QUICK)
     gr.on([page.load, controls.model.focus], made.models, outputs=controls.model, **QUICK)
+    page.load(made.clip_skip, controls.model, controls.clip_skip, **QUICK)
     styles = [controls.styles, actions.styles_note]
     gr.on([page.load, controls.styles.focus], made.styles, outputs=styles, **QUICK)
     gr.on([page.load, controls.vae.focus], made.vaes, [controls.model, controls.vae], controls.vae, **QUICK)

@@ -26,6 +26,16 @@ def test_a_refused_request_is_a_sentence_and_an_exit_status(capsys: pytest.Captu
     assert "Steps must be from 1 to 150" in capsys.readouterr().err
 
 
+def test_a_style_is_put_around_the_prompt(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    asked = ["generate", "a {cat|dog} on a street", "--steps", "2", "--out", str(tmp_path / "cat.png"), "--style"]
+    assert main([*asked, "Night"]) == 0
+    found = infotext.parse(pictures.read_infotext(tmp_path / "cat.png"))
+    assert found["Prompt"] in ("a cat on a street at night", "a dog on a street at night")
+    assert found["Template"] == "a {cat|dog} on a street at night"
+    assert main([*asked, "Nihgt"]) == 1
+    assert "no style of the name 'Nihgt'" in capsys.readouterr().err
+
+
 def test_a_saved_run_is_branched_and_exported(tmp_path: Path) -> None:
     saved, again, out, film = (tmp_path / name for name in ("cat.stepwise", "dog.stepwise", "dog.png", "dog.gif"))
     asked = ["generate", "a cat on a street", "--steps", "6", "--seed", "5", "--out", str(tmp_path / "cat.png")]

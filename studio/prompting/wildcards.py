@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from studio.errors import RequestRefused
@@ -14,6 +15,7 @@ from studio.request import TEMPLATES, GenerationRequest
 FOLDER = "wildcards"
 MOST_FILES = 10_000
 MOST_BYTES = 4 * 2**20
+LONGEST_LINE = 8_000
 NAMED = 12
 """How many names a refusal tells."""
 
@@ -36,21 +38,7 @@ class Wildcards:
         Raises:
             RequestRefused: if there is no such file, or nothing to choose in it.
         """
-        files = self._files()
-        path = files.get(name) or {known.lower(): path for known, path in files.items()}.get(name.lower())
-        if path is None:
-            known = ", ".join(sorted(files)[:NAMED]) + (" and more" if len(files) > NAMED else "")
-            there = f"There are: {known}." if files else "There are none here."
-            raise RequestRefused("prompt", f"There is no wildcard of the name {name!r}. {there}")
-        try:
-            with path.open("rb") as file:
-                text = file.read(MOST_BYTES).decode("utf-8-sig", errors="replace")
-        except OSError:
-            raise RequestRefused("prompt", f"The wildcard {name!r} could not be read.") from None
-        found = tuple(line.strip() for line in text.splitlines())
-        if not (choices := tuple(line for line in found if line and not line.startswith("#"))):
-            raise RequestRefused("prompt", f"The wildcard {name!r} has no line to choose.")
-        return choices
+        return _lines(name, self._files())
 
     def chosen(self, request: GenerationRequest) -> GenerationRequest:
         """A resolved request with its prompts chosen by its seed; what was written is kept as its template.
@@ -58,16 +46,35 @@ class Wildcards:
         Raises:
             RequestRefused: if a prompt names what is not there, or goes round in a circle.
         """
+        files = functools.cache(self._files)
+        lines = functools.cache(lambda name: _lines(name, files()))
         told: dict[str, str] = {}
         for at, (field, template) in enumerate(TEMPLATES.items()):
             written = getattr(request, field)
-            made = alternatives.chosen(written, len(TEMPLATES) * request.seed + at, self.lines)
+            made = alternatives.chosen(written, len(TEMPLATES) * request.seed + at, lines)
             if made != written:
                 told |= {field: made, template: written}
         return dataclasses.replace(request, **told) if told else request  # type: ignore[arg-type]
 
     def _files(self) -> dict[str, Path]:
         return {name: path for folder in reversed(self._folders) for name, path in _below(folder)}
+
+
+def _lines(name: str, files: Mapping[str, Path]) -> tuple[str, ...]:
+    path = files.get(name) or {known.lower(): path for known, path in files.items()}.get(name.lower())
+    if path is None:
+        known = ", ".join(sorted(files)[:NAMED]) + (" and more" if len(files) > NAMED else "")
+        there = f"There are: {known}." if files else "There are none here."
+        raise RequestRefused("prompt", f"There is no wildcard of the name {name!r}. {there}")
+    try:
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES).decode("utf-8-sig", errors="replace")
+    except OSError:
+        raise RequestRefused("prompt", f"The wildcard {name!r} could not be read.") from None
+    found = tuple(line.strip()[:LONGEST_LINE] for line in text.splitlines())
+    if not (choices := tuple(line for line in found if line and not line.startswith("#"))):
+        raise RequestRefused("prompt", f"The wildcard {name!r} has no line to choose.")
+    return choices
 
 
 def folders(own: Path | None, outputs: Path, programs: Sequence[Path]) -> list[Path]:

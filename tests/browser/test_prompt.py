@@ -43,3 +43,4 @@ def test_the_count_tells_where_a_chunk_ends(page: Page) -> None:
 
 def test_clip_skip_is_there_for_the_embedded_model(page: Page) -> None:
     expect(page.locator("#clip-skip input[type=number]")).to_have_value("1")
+    expect(page.locator("#clip-skip input[type=range]")).to_have_attribute("max", "3", timeout=WAIT_MS)
