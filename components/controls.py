@@ -97,6 +97,20 @@ def _solver() -> tuple[Any, Any]:
     return sampler, schedule
 
 
+def _words_weigh() -> tuple[Any, Any, Any, Any]:
+    """How strongly the words lead, and from which layer they are read."""
+    cfg_scale = gr.Slider(1, 30, DEFAULT.cfg_scale, step=0.5, label="CFG scale", elem_id="cfg", buttons=[])
+    cfg_note = _note()
+    distilled = gr.Slider(
+        0, 30, DEFAULT.distilled_cfg_scale, step=0.1, label="Distilled CFG scale", elem_id="distilled", buttons=[],
+        visible=False,
+    )  # fmt: skip
+    clip_skip = gr.Slider(
+        1, Limits.clip_skip, DEFAULT.clip_skip, step=1, label="Clip skip", elem_id="clip-skip", buttons=[]
+    )
+    return cfg_scale, cfg_note, distilled, clip_skip
+
+
 def _size() -> tuple[Any, Any]:
     with gr.Row():
         width = gr.Number(DEFAULT.width, label="Width", step=8, precision=0, elem_id="width", min_width=80)
@@ -155,15 +169,7 @@ def build(models: list[str], drawing: Drawing, styles: Sequence[str] = ()) -> tu
     sampler, schedule = _solver()
     steps = gr.Slider(1, 150, DEFAULT.steps, step=1, label="Steps", elem_id="steps", buttons=[])
     steps_note = _note()
-    cfg_scale = gr.Slider(1, 30, DEFAULT.cfg_scale, step=0.5, label="CFG scale", elem_id="cfg", buttons=[])
-    cfg_note = _note()
-    distilled = gr.Slider(
-        0, 30, DEFAULT.distilled_cfg_scale, step=0.1, label="Distilled CFG scale", elem_id="distilled", buttons=[],
-        visible=False,
-    )  # fmt: skip
-    clip_skip = gr.Slider(
-        1, Limits.clip_skip, DEFAULT.clip_skip, step=1, label="Clip skip", elem_id="clip-skip", buttons=[]
-    )
+    cfg_scale, cfg_note, distilled, clip_skip = _words_weigh()
     width, height = _size()
     size_note = _note()
     frames, fps, seconds = _length()
