@@ -9,6 +9,7 @@ from typing import Any
 from studio.errors import RequestRefused
 from studio.presets import SAMPLERS, Fitting, samplers_of, schedules_of
 from studio.request import (
+    BALANCED,
     CONTROL_MODES,
     MASKED_CONTENT,
     MAX_SEED,
@@ -226,6 +227,8 @@ def check_fits(request: GenerationRequest, fitting: Fitting) -> None:
         raise RequestRefused("image", "This model paints from noise alone: take the picture away, or choose another.")
     if fitting.needs_picture and not request.image:
         raise RequestRefused("image", "This model changes a picture: open one on the canvas.")
+    if fitting.flow and any(unit.mode != BALANCED for unit in request.control):
+        raise RequestRefused("control", f"With this model a ControlNet's control mode is always {BALANCED!r}.")
     for field in ("width", "height"):
         if getattr(request, field) % fitting.multiple:
             raise RequestRefused(field, f"{_named(field)} must be a multiple of {fitting.multiple} for this model.")
