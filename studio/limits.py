@@ -11,6 +11,7 @@ from studio.errors import RequestRefused
 from studio.presets import SAMPLERS, Fitting, samplers_of, schedules_of
 from studio.prompting.composition import most_parts
 from studio.request import (
+    BALANCED,
     CONTROL_MODES,
     MASKED_CONTENT,
     MAX_SEED,
@@ -261,6 +262,8 @@ def check_fits(request: GenerationRequest, fitting: Fitting, limits: Limits = Li
         raise RequestRefused("cfg_scale", UNGUIDED)
     if fitting.clip_layers:
         _check_number("clip_skip", request.clip_skip, 1, fitting.clip_layers, "Clip skip for this model")
+    if fitting.flow and any(unit.mode != BALANCED for unit in request.control):
+        raise RequestRefused("control", f"With this model a ControlNet's control mode is always {BALANCED!r}.")
     for field in ("width", "height"):
         if getattr(request, field) % fitting.multiple:
             raise RequestRefused(field, f"{_named(field)} must be a multiple of {fitting.multiple} for this model.")

@@ -16,17 +16,20 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     Flux2KleinPipeline,
     Flux2Transformer2DModel,
+    FluxControlNetModel,
     FluxFillPipeline,
     FluxKontextPipeline,
     FluxPipeline,
     FluxTransformer2DModel,
     PixArtSigmaPipeline,
     PixArtTransformer2DModel,
+    QwenImageControlNetModel,
     QwenImageEditPipeline,
     QwenImagePipeline,
     QwenImageTransformer2DModel,
     SanaPipeline,
     SanaTransformer2DModel,
+    SD3ControlNetModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
     ZImagePipeline,
@@ -385,3 +388,23 @@ def qwen_image_edit(folder: Path) -> None:
         chat_template=CHAT,
     )
     QwenImageEditPipeline(**parts, processor=processor).save_pretrained(folder)
+
+
+def control_net(folder: Path, kind: str, seed: int = 1) -> None:
+    """A ControlNet for the tiny FLUX.1, Stable Diffusion 3 or Qwen-Image, whose answers are not zero."""
+    torch.manual_seed(seed)
+    small: dict[str, Any] = {"num_layers": 1, "num_attention_heads": 2, "attention_head_dim": 16}
+    made: Any
+    if kind == "flux":
+        axes = {"axes_dims_rope": [4, 4, 8], "joint_attention_dim": 32, "pooled_projection_dim": 32}
+        made = FluxControlNetModel(**small, **axes, num_single_layers=1, guidance_embeds=True)
+    elif kind == "qwen":
+        made = QwenImageControlNetModel(**small, joint_attention_dim=32, axes_dims_rope=(4, 6, 6))
+    else:
+        heads: dict[str, Any] = {"num_layers": 1, "num_attention_heads": 4, "attention_head_dim": 8}
+        widths = {"joint_attention_dim": 64, "caption_projection_dim": 32, "pooled_projection_dim": 64}
+        made = SD3ControlNetModel(**heads, **widths, sample_size=16, pos_embed_max_size=16)
+    for name, weight in made.named_parameters():
+        if "controlnet" in name or "pos_embed_input" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    made.save_pretrained(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -169,17 +170,20 @@ class Painting:
         request, given = self.request, self.given
         task = self._task
         pipeline = self.model.pipeline_for(self.scheduler, task, given.controls)
+        if given.controls:  # Stable Diffusion 3's encode their maps by the generator that belongs to nobody
+            torch.manual_seed(request.seed)
         watch_noising(self.scheduler, self._noised)
         watch_steps(self.scheduler, self._seen, self._replay, self._blend, self._sources)
         told = prompts.conditioning(pipeline, request, self.model.family, self._reading, given.embeddings)
         self._composed = told.composed
+        further = self.model.family.guidance(request) | self.model.family.further(request)
         pipeline(
-            **told.arguments,
+            **_taken(pipeline, told.arguments | further),
             **self._beginning(),
-            **control.arguments(request.control, given.maps, "image" if task == "text" else "control_image"),
+            **control.arguments(
+                request.control, given.maps, self.model.family.maps if task == "text" else "control_image"
+            ),
             num_inference_steps=request.steps,
-            **self.model.family.guidance(request),
-            **self.model.family.further(request),
             generator=self._sources,
             output_type="latent",
             return_dict=False,
@@ -290,3 +294,9 @@ class Painting:
             return None
         without, with_prompt = (denoised(self.scheduler, half, step.noisy, step.level) for half in pair)
         return with_prompt - without
+
+
+def _taken(pipeline: Any, told: dict[str, Any]) -> dict[str, Any]:
+    """What a pipeline's call takes of that: FLUX's for ControlNet and picture together knows no negative prompt."""
+    taken = inspect.signature(pipeline.__call__).parameters
+    return {name: value for name, value in told.items() if name in taken}

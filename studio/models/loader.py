@@ -28,12 +28,14 @@ from studio.diffusion.seams import ModelCall, ModelSeam
 from studio.errors import ModelUnavailable
 from studio.models import control_file, keeping, single_file, vae
 from studio.models.adapters import Adapters
+from studio.models.beside import read_json
 from studio.models.device import PRECISIONS, Placement
 from studio.models.families.base import Family, Task
 from studio.models.families.known import family_of
 from studio.models.library import Source, VaeSource
 from studio.models.making import making
 from studio.models.memory import WHOLE, Plan, Weights, encoder_precision
+from studio.models.scan import TRANSFORMER_CONTROLS
 from studio.models.vae import LoadedVae
 from studio.models.weights import DENOISERS, weigh
 from studio.request import GenerationRequest
@@ -46,6 +48,8 @@ transformers.utils.logging.set_verbosity_error()
 T = TypeVar("T")
 ALL_OF_IT = Plan(WHOLE, "all of it on the device")
 LACKING = "weights are missing in it: it was not downloaded whole, or is of another layout"
+WIDTHS = ("cross_attention_dim", "num_attention_heads", "attention_head_dim")
+"""In which a ControlNet is as the denoiser that it leads."""
 UNREADABLE = (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, SingleFileComponentError)
 """What libraries raise over files that are not what they should be."""
 
@@ -192,7 +196,9 @@ class LoadedControl:
         Raises:
             ModelUnavailable: if it was made for another family.
         """
-        if self.module.config.cross_attention_dim != model.denoiser.config.cross_attention_dim:  # type: ignore[union-attr]
+        mine, led = self.module.config, model.denoiser.config
+        alike = all(getattr(mine, name, None) == getattr(led, name, None) for name in WIDTHS)
+        if type(self.module).__name__ != model.family.control or not alike:
             raise ModelUnavailable(f"The ControlNet {self.name!r} is made for another family than {model.name!r}.")
 
     def close(self) -> None:
@@ -255,7 +261,9 @@ def load_control(path: Path, name: str, placement: Placement) -> LoadedControl:
     if path.is_file():
         module: Any = _told(name, lambda: control_file.read(path), "ControlNet")
     else:
-        module = _read(ControlNetModel, path, name, dtype=torch.float32)
+        said = str(read_json(path / "config.json").get("_class_name", ""))
+        kind = getattr(diffusers, said) if said in TRANSFORMER_CONTROLS else ControlNetModel
+        module = _read(kind, path, name, dtype=torch.float32)
     keeping.prepare(module.to(placement.device), placement)
     return LoadedControl(name, fingerprint(path), module)
 

@@ -45,6 +45,12 @@ _BY_PIPELINE = {
     "AudioLDM2": "AudioLDM 2",
 }
 """The class of a diffusers pipeline begins with the word; longer words first."""
+TRANSFORMER_CONTROLS = {
+    "FluxControlNetModel": "FLUX.1",
+    "SD3ControlNetModel": "SD 3",
+    "QwenImageControlNetModel": "Qwen-Image",
+}
+"""The class of a ControlNet for a transformer, and the family that it leads."""
 WHOLE_FILES = {"SD 1.x": "sd-1", "SD 2.x": "sd-2", "SDXL": "sdxl"}
 """Families whose single files hold all of a pipeline, and the folder of presets/configs that tells how to put it
 together."""
@@ -192,6 +198,8 @@ def _folder_nature(folder: Path) -> Nature:
     if not index:
         config = read_json(folder / "config.json")
         kind = str(config.get("_class_name", ""))
+        if kind in TRANSFORMER_CONTROLS:
+            return Nature(Kind.CONTROLNET, TRANSFORMER_CONTROLS[kind])
         if kind.startswith("ControlNet"):
             width = config.get("cross_attention_dim")
             return Nature(Kind.CONTROLNET, {**_BY_TEXT_WIDTH, 2048: "SDXL"}.get(_number(width), ""))

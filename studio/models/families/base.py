@@ -45,6 +45,10 @@ class Family:
     """The embeddings that its pipelines' callbacks may change from step to step, by name, as many
     as there are pairs of them; none where the prompt cannot change."""
 
+    control: ClassVar[str] = "ControlNetModel"
+    """The class of the ControlNets that lead it; empty where there are none."""
+    maps: ClassVar[str] = "image"
+    """What its pipelines call a ControlNet's map when they start from noise; from a picture all say "control_image"."""
     classes: ClassVar[Mapping[Task, Any]] = {}
     """Its pipelines for tasks that diffusers' ``AutoPipeline`` has no entry for."""
     edits: ClassVar[bool] = False

@@ -14,6 +14,7 @@ class Chroma(Flux):
     """Its guidance is the true one."""
 
     pipelines = ("Chroma",)
+    control = ""
     classes: ClassVar[Mapping[Task, Any]] = {"picture": ChromaImg2ImgPipeline}
 
     def guidance(self, request: GenerationRequest) -> dict[str, Any]:

@@ -21,6 +21,8 @@ class FlowFamily(Family):
     (Lipman et al. 2023, https://arxiv.org/abs/2210.02747)."""
 
     sized = True
+    control = ""
+    maps = "control_image"
     even = False
     """Whether its pipeline spreads sigmas evenly from 1 to 1 / steps before they are shifted."""
 

@@ -15,6 +15,7 @@ class Flux(FlowFamily):
     """dev, which is told the guidance it was distilled with, and schnell, which is not."""
 
     pipelines = ("Flux",)
+    control = "FluxControlNetModel"
     even = True
 
     @property

@@ -16,6 +16,7 @@ class FluxKontext(Flux):
     """Its tokens of the picture follow those of the noise."""
 
     pipelines = ("FluxKontext",)
+    control = ""
     edits = True
 
     def further(self, request: GenerationRequest) -> dict[str, Any]:
@@ -27,6 +28,7 @@ class FluxFill(Flux):
     """Its transformer gets picture and mask beside the latents."""
 
     pipelines = ("FluxFill",)
+    control = ""
     classes: ClassVar[Mapping[Task, Any]] = {"mask": FluxFillPipeline}
 
     @property

@@ -10,6 +10,7 @@ class PixArt(Family):
     """It predicts the noise's deviation as well, in further channels, which nobody asks for."""
 
     pipelines = ("PixArtSigma",)
+    control = ""
 
     @property
     def multiple(self) -> int:

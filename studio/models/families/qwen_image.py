@@ -15,6 +15,7 @@ class QwenImage(Flux):
     """Tokens as FLUX.1 has them."""
 
     pipelines = ("QwenImage",)
+    control = "QwenImageControlNetModel"
 
     @property
     def channels(self) -> int:
@@ -54,4 +55,5 @@ class QwenImageEdit(QwenImage):
     """Changes the picture it is shown; without one it cannot paint."""
 
     pipelines = ("QwenImageEdit",)
+    control = ""
     edits = True

@@ -7,6 +7,7 @@ class StableDiffusion3(FlowFamily):
     """A transformer under two CLIPs and T5."""
 
     pipelines = ("StableDiffusion3",)
+    control = "SD3ControlNetModel"
     words_in_loop = ("prompt_embeds", "pooled_prompt_embeds")
 
     @property
