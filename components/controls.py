@@ -148,9 +148,9 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         0, 30, DEFAULT.distilled_cfg_scale, step=0.1, label="Distilled CFG scale", elem_id="distilled", buttons=[],
         visible=False,
     )  # fmt: skip
-    width, height = _size()
+    sides = _size()
     size_note = _note()
-    frames, fps, seconds = _length()
+    length = _length()
     with gr.Row():
         batch_count = gr.Number(1, label="Batch count", minimum=1, maximum=16, precision=0, min_width=80)
         batch_size = gr.Number(1, label="Batch size", minimum=1, maximum=16, precision=0, min_width=80)
@@ -171,11 +171,8 @@ def build(models: list[str], drawing: Drawing) -> tuple[Controls, Actions]:
         steps,
         cfg_scale,
         distilled,
-        width,
-        height,
-        frames,
-        fps,
-        seconds,
+        *sides,
+        *length,
         batch_count,
         batch_size,
         loops,
