@@ -170,9 +170,9 @@ def build(models: list[str], drawing: Drawing, styles: Sequence[str] = ()) -> tu
     steps = gr.Slider(1, 150, DEFAULT.steps, step=1, label="Steps", elem_id="steps", buttons=[])
     steps_note = _note()
     cfg_scale, cfg_note, distilled, clip_skip = _words_weigh()
-    width, height = _size()
+    sides = _size()
     size_note = _note()
-    frames, fps, seconds = _length()
+    length = _length()
     with gr.Row():
         batch_count = gr.Number(1, label="Batch count", minimum=1, maximum=16, precision=0, min_width=80)
         batch_size = gr.Number(1, label="Batch size", minimum=1, maximum=16, precision=0, min_width=80)
@@ -196,11 +196,8 @@ def build(models: list[str], drawing: Drawing, styles: Sequence[str] = ()) -> tu
         cfg_scale,
         distilled,
         clip_skip,
-        width,
-        height,
-        frames,
-        fps,
-        seconds,
+        *sides,
+        *length,
         batch_count,
         batch_size,
         loops,
