@@ -42,7 +42,8 @@ def test_a_film_plays_as_long_as_it_was_asked_for(tmp_path: Path) -> None:
         row = keep(kept)
         with av.open(str(kept.file(row).with_suffix(".mp4"))) as file:
             frames = list(file.decode(video=0))
-            assert (len(frames), file.streams.video[0].average_rate) == (5, 12)
+            assert len(frames) == 5
+            assert float(file.streams.video[0].average_rate or 0) == 12
             assert (frames[0].width, frames[0].height) == (18, 16)  # even: players want that
             assert file.metadata["comment"].startswith("a film, with commas\nSteps: ")
 
