@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from studio import Settings, Studio
 from tests.tiny_models import XL, control_net, stable_diffusion, stable_diffusion_xl
+
+hypothesis_settings.register_profile("stepwise", deadline=None)  # how fast a machine is, is for tests/bench to say
+hypothesis_settings.load_profile("stepwise")
 
 
 @pytest.fixture(scope="session")

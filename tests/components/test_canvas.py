@@ -56,7 +56,7 @@ NAMES = ("abc", "mask.png", "secret.png", "link.png", "folder", "circle", "uploa
 PARTS = st.sampled_from([*NAMES, *"./~\0", "", "..", "..\\", "%2e%2e", "\ud800", "x" * 300])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(parts=st.lists(PARTS, max_size=8), text=st.text(max_size=20), inside=st.booleans())
 @example(parts=["abc", "mask.png"], text="", inside=True)
 def test_no_path_leads_out_of_the_folder(root: Path, parts: list[str], text: str, inside: bool) -> None:
@@ -75,7 +75,7 @@ JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=JSON)
 def test_any_json_is_layers_or_refused(root: Path, value: Any) -> None:
     try:

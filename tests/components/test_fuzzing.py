@@ -23,7 +23,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
     serving.close()
 
 
-@settings(max_examples=REQUESTS, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=REQUESTS, suppress_health_check=list(HealthCheck), database=None)
 @given(data=st.data())
 def test_absurd_requests_are_answered_with_a_sentence(asking: Asking, data: st.DataObject) -> None:
     asking.check(*data.draw(asking.requests()))

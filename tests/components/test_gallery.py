@@ -101,7 +101,7 @@ def test_its_events_go_by_whose_request_it_is(page: Page, hers: Kept, tmp_path: 
             act(request("user-ada"), event(id="x", ids="x"))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(["page", "choices", "thumbs", "picture", "star", "tag", "throw", "undo"]), data=st.data())
 def test_whatever_is_asked_there_is_an_answer(page: Page, name: str, data: st.DataObject) -> None:
     asked = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, JSON)) | JSON)

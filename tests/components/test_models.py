@@ -139,7 +139,7 @@ def test_only_what_is_here_can_be_painted_with(page: Page) -> None:
             page.models.chosen(SimpleNamespace(_data={"name": name}))  # type: ignore[arg-type]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(("ids", "text", "kind", "first", "name")), JSON))
 def test_whatever_is_asked_there_is_an_answer(page: Page, asked: Any) -> None:
     for name in ("page", "thumbs", "cancel", "discard"):

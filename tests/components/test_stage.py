@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from urllib.parse import unquote
+
 from components.stage import View
 from studio import GenerationRequest, Studio
-from studio.events import Cancelled, Event, Failed, Finished, Queued, Started, Step
+from studio.events import Cancelled, Event, Failed, Finished, Produced, Queued, Started, Step
 
 
 def step(index: int, preview: bytes | None = b"jpeg") -> Step:
@@ -37,6 +40,20 @@ def test_every_end_is_told() -> None:
     assert seen(Finished(run="r", elapsed_s=1.25))["message"] == "painted in 1.2 s"
     assert seen(Failed(run="r", code="failed", sentence="Do this."))["message"] == "Do this."
     assert seen(Cancelled(run="r", steps_done=4))["state"] == "stopped"
+
+
+def test_a_film_is_for_whoever_paints_and_not_for_those_who_watch(tmp_path: Path) -> None:
+    film = tmp_path / "film of mine.mp4"
+    film.write_bytes(b"film")
+    made = Produced(run="r", index=0, path=film.with_suffix(".png"), seed=1, infotext="", clip=film)
+    request = GenerationRequest(frames=5)
+    assert View(request).take([made])["clips"] == []
+    (address,) = View(request, "token").take([made])["clips"]
+    assert address.startswith("gradio_api/file=")
+    copy = Path(unquote(address.partition("=")[2]))
+    assert copy.read_bytes() == b"film"
+    assert tmp_path not in copy.parents
+    assert View(request).value["kind"] == "film"
 
 
 def test_steps_without_a_preview_are_developed_however_long_it_takes(studio: Studio) -> None:
