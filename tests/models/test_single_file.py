@@ -18,6 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from studio import GenerationRequest, Settings, Studio
 from studio.errors import ModelUnavailable
 from studio.models import single_file
+from studio.models.making import making
 from studio.models.scan import WHOLE_FILES, describe
 from studio.presets import PRESETS
 from tests import ldm, tiny_families
@@ -122,8 +123,9 @@ def test_a_transformer_alone_borrows_the_rest_from_a_folder_of_its_family(tmp_pa
         studio.library.rescan()
         lender = studio.library.folder("lender")
         nature = describe(lender).nature
-        pipeline = single_file.read(tmp_path / "alone.safetensors", nature, lender)
-        own = DiffusionPipeline.from_pretrained(lender)
+        with making():  # beside the studio's own thread, which loads the embedded model now
+            pipeline = single_file.read(tmp_path / "alone.safetensors", nature, lender)
+            own = DiffusionPipeline.from_pretrained(lender)
         pipeline.transformer.float()
         mine, theirs = pipeline.transformer.state_dict(), own.transformer.state_dict()
         assert mine.keys() == theirs.keys()
