@@ -114,8 +114,11 @@ def test_an_answer_far_below_the_sample_is_v() -> None:
     assert not single_file.answers_with_v(Answering(0.0))
 
 
-def test_a_transformer_alone_borrows_the_rest_from_a_folder_of_its_family(tmp_path: Path) -> None:
-    tiny_families.flux(tmp_path / "models" / "lender")
+@pytest.mark.parametrize("make", [tiny_families.flux, tiny_families.fill])
+def test_a_transformer_alone_borrows_the_rest_from_a_folder_of_its_family(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "models" / "lender")
     weights = load_file(tmp_path / "models" / "lender" / "transformer" / "diffusion_pytorch_model.safetensors")
     save_file({f"{key}": tensor for key, tensor in weights.items()}, tmp_path / "alone.safetensors")
     settings = Settings(models=(tmp_path / "models",), outputs=tmp_path / "out", device="cpu", precision="fp32")
