@@ -88,6 +88,12 @@ def _note(*more: str) -> Any:
     return gr.HTML("", elem_classes=["sw-note", *more], padding=False)
 
 
+def _model(models: list[str]) -> tuple[Any, Any]:
+    model = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")
+    vae = gr.Dropdown([OWN_VAE], value=OWN_VAE, label="VAE", elem_id="vae", visible=False)
+    return model, vae
+
+
 def _solver() -> tuple[Any, Any]:
     with gr.Row():
         sampler = gr.Dropdown(list(SAMPLERS), value=DEFAULT.sampler, label="Sampler", elem_id="sampler", min_width=120)
@@ -164,8 +170,7 @@ def build(models: list[str], drawing: Drawing, styles: Sequence[str] = ()) -> tu
     negative = gr.Textbox("", label="Negative prompt", lines=1, max_lines=4, elem_id="negative")
     negative_count = _note("sw-count")
     style, styles_note = _styles(styles)
-    model = gr.Dropdown(models, value=models[0], label="Model", elem_id="model")
-    vae = gr.Dropdown([OWN_VAE], value=OWN_VAE, label="VAE", elem_id="vae", visible=False)
+    model, vae = _model(models)
     sampler, schedule = _solver()
     steps = gr.Slider(1, 150, DEFAULT.steps, step=1, label="Steps", elem_id="steps", buttons=[])
     steps_note = _note()

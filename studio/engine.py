@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import torch
 
@@ -33,8 +32,9 @@ from studio.gallery.collection import Collection
 from studio.gallery.inputs import Inputs
 from studio.jobs import Jobs
 from studio.models import device
+from studio.models.controls import Controls
 from studio.models.library import EMBEDDED, Library
-from studio.models.loader import LoadedControl, LoadedModel, load_control
+from studio.models.loader import LoadedModel
 from studio.models.shelf import Shelf
 from studio.output import Output
 from studio.pace import Pace
@@ -54,8 +54,6 @@ from studio.turns import in_turn, may_join
 log = logging.getLogger("stepwise")
 IDLE_WAIT_S = 1.0
 FULL = "fp32"
-MOST_CONTROLS = 4
-"""ControlNets kept when nothing is painted with them."""
 TELL_EVERY_S = 1.0
 """How often waiting runs are told their place."""
 
@@ -78,7 +76,7 @@ class Engine:
         self._placement = device.choose(settings.device, settings.precision)
         plan, most = settings.memory_plan, settings.model_bytes
         self.shelf = Shelf(library, self._placement, status, self._painted_with, jobs.wake, plan, most)
-        self._controls = self.shelf.behind(MOST_CONTROLS, LoadedControl.close)
+        self.controls = Controls(library, self._placement, status, self.shelf)
         self._active: list[Active] = []
         self._behind = ThreadPoolExecutor(1, "stepwise-previews")
         self._output = Output(collection, status)
@@ -101,7 +99,7 @@ class Engine:
                 run.post(put_aside(run))
             self._behind.shutdown()
             self.shelf.close()
-            self._controls.close()
+            self.controls.close()
 
     @property
     def runs(self) -> list[Run]:
@@ -138,27 +136,6 @@ class Engine:
     def _painted_with(self) -> list[LoadedModel]:
         return [active.painting.model.own for active in self._active]
 
-    def control(self, name: str) -> LoadedControl:
-        """The ControlNet of that name, loaded if it is not yet.
-
-        Raises:
-            ModelUnavailable: if it cannot be.
-        """
-        return self._controls.get(*self._control(name))
-
-    def _control(self, name: str) -> tuple[Path, Callable[[], LoadedControl]]:
-        """The key of a ControlNet, and how it is loaded."""
-        path = self._library.control_folder(name)
-
-        def read() -> LoadedControl:
-            self._status.tell(f"loading {name}")
-            try:
-                return load_control(path, name, self._placement)
-            finally:
-                self._status.ready(str(self._placement))
-
-        return path, read
-
     def words(self, run: Run, index: int) -> list[WordMap]:
         """Where the words of the prompt looked at a step of a run; one forward. Only for the
         engine's own thread.
@@ -190,11 +167,11 @@ class Engine:
     def _given(self, request: GenerationRequest, model: LoadedModel) -> Given:
         """The pictures and ControlNets of a request, ready for its model."""
         start = start_of(request, self._inputs.get)
-        controls = [self.control(unit.model) for unit in request.control]
+        controls = [self.controls.get(unit.model) for unit in request.control]
         for one in controls:
             one.check_fits(model)
         led = {module for active in self._active for module in active.painting.given.controls}
-        self._controls.settle([one for one in self._controls.held if one in controls or one.module in led])
+        self.controls.settle({*led, *(one.module for one in controls)})
         maps = [control_map(self._inputs.get(unit.image), unit.resize_mode, request, start) for unit in request.control]
         loras = self._library.loras(request.prompt)
         asked = self._library.embeddings((request.prompt, request.negative_prompt))
@@ -224,8 +201,11 @@ class Engine:
     def _loaded_for(self, request: GenerationRequest) -> bool:
         """Whether all that a request is painted with is here; what is missing is loaded behind."""
         try:
-            parts = [self._controls.ready(*self._control(unit.model)) for unit in request.control]
-            return self.shelf.ready(request.model, request.vae) and all(parts)
+            parts = [self.controls.ready(unit.model) for unit in request.control]
+            if not self.shelf.ready(request.model, request.vae) or not all(parts):
+                return False
+            model = self.shelf.here(request.model)
+            return model is None or model.adapters.ready(self._library.loras(request.prompt))
         except StudioError:
             return True  # it is told when the run begins
 

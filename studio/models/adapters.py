@@ -44,6 +44,17 @@ class Adapters:
                 self._notes[lora.adapter] = self._read(lora)
         return tuple(note for lora in loras if (note := self._notes[lora.adapter]))
 
+    def ready(self, loras: Sequence[Lora]) -> bool:
+        """Whether ``prepare`` would wait for nobody: those that are not read yet are read here, unless another
+        thread is making a model just now. What is wrong with one ``prepare`` tells."""
+        for lora in loras:
+            if lora.adapter not in self._notes:
+                with making(wait=False) as free, contextlib.suppress(ModelUnavailable):
+                    if not free:
+                        return False
+                    self._notes[lora.adapter] = self._read(lora)
+        return True
+
     def activate(self, wanted: Active) -> None:
         """Have the denoiser compute with these and no others."""
         if wanted != self._active:

@@ -21,6 +21,11 @@ _MOST_DIMENSIONS = 8
 _BROKEN = "This file is broken or cut off: download it again."
 
 
+def is_gguf(path: Path) -> bool:
+    """Whether a file is one by its name."""
+    return path.suffix.lower() == ".gguf"
+
+
 def read_gguf(path: Path) -> Header:
     """The header of a GGUF file.
 

@@ -40,7 +40,7 @@ def slim(vae: Any) -> None:
 
 def _place_denoiser(module: Any, placement: Placement, plan: Plan) -> None:
     prepare(module, placement)
-    if plan.name == SMALL:
+    if plan.name == SMALL and not is_quantized(module):
         module.enable_layerwise_casting(storage_dtype=STORED, compute_dtype=placement.dtype)
     if plan.name == STREAMED:
         _stream(module, placement)
@@ -48,11 +48,17 @@ def _place_denoiser(module: Any, placement: Placement, plan: Plan) -> None:
         module.to(placement.device)
 
 
+def is_quantized(module: Any) -> bool:
+    """Whether a module came quantized out of its file."""
+    return getattr(module, "hf_quantizer", None) is not None
+
+
 def prepare(module: Any, placement: Placement) -> None:
     """Precision, memory layout and attention of a denoiser or ControlNet."""
-    module.to(placement.dtype)
-    if all(weight.dim() < 5 for weight in module.parameters()):  # of films the convolutions have a dimension more
-        module.to(memory_format=torch.channels_last)
+    if not is_quantized(module):  # or it computes in that precision already
+        module.to(placement.dtype)
+        if all(weight.dim() < 5 for weight in module.parameters()):  # of films the convolutions have a dimension more
+            module.to(memory_format=torch.channels_last)
     if placement.attention == "xformers":
         module.enable_xformers_memory_efficient_attention()
 

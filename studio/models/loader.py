@@ -223,7 +223,7 @@ def load(
     path, weights = source.path, weigh(source)
     base = path if path.is_file() or (path / "model_index.json").exists() else path.parent
     if path.is_file():
-        pipeline = _told(name, lambda: single_file.read(path, source.nature, source.lender))
+        pipeline = _told(name, lambda: single_file.read(path, source.nature, source.lender, placement.dtype))
     else:
         pipeline = _read(DiffusionPipeline, base, name, dtype=_dtypes(weights, placement), safety_checker=None)
     for part, size in weights.encoders.items():

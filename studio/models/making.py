@@ -20,18 +20,24 @@ _ONE_AT_A_TIME = threading.RLock()
 
 
 @contextmanager
-def making() -> Iterator[None]:
-    """Inside, modules may be made: loaded, or given LoRAs. One thread at a time; PyTorch's default
-    precision stays what it is, so that modules may come out of it in fp32 that were asked for in half of it."""
-    with _ONE_AT_A_TIME:
+def making(wait: bool = True) -> Iterator[bool]:
+    """Inside, modules may be made: loaded, or given LoRAs. One thread at a time; who does not ``wait`` for
+    another one gets False instead, and may make none. PyTorch's default precision stays what it is, so that
+    modules may come out of it in fp32 that were asked for in half of it."""
+    if not _ONE_AT_A_TIME.acquire(blocking=wait):
+        yield False
+        return
+    try:
         change, context = vars(ModelMixin)["_set_default_torch_dtype"], transformers.modeling_utils.local_torch_dtype
         ModelMixin._set_default_torch_dtype = staticmethod(_unchanged)
         transformers.modeling_utils.local_torch_dtype = _nothing  # type: ignore[assignment]
         try:
-            yield
+            yield True
         finally:
             ModelMixin._set_default_torch_dtype = change
             transformers.modeling_utils.local_torch_dtype = context  # type: ignore[assignment]
+    finally:
+        _ONE_AT_A_TIME.release()
 
 
 def _unchanged(_: torch.dtype) -> torch.dtype:

@@ -29,11 +29,13 @@ class Weights:
     encoders: Mapping[str, int] = field(default_factory=dict)
     """By the name of the part."""
     vae: int = 0
+    quantized: int = 0
+    """Bytes of a denoiser that is quantized in its file; 0 for one that is not."""
 
     def held(self, plan: str, precision: str) -> int:
         """Bytes of the device's memory that its weights take under a plan."""
         each = BYTES["fp8" if plan == SMALL else precision]
-        denoiser = self.denoiser * each
+        denoiser = self.quantized or self.denoiser * each
         encoders = sum(size * BYTES[encoder_precision(size)] for size in self.encoders.values())
         if plan == STREAMED:
             denoiser = int(denoiser * STREAMED_SHARE)
@@ -79,6 +81,8 @@ def choose(
             raise ModelUnavailable(f"The memory plan on {device} is one of {', '.join((AUTO, *order))}; not {asked!r}.")
         return _plan(asked, weights, device, precision, free, "as asked for")
     left = order[order.index(not_before) :] if not_before in order else order[-1:]
+    if weights.quantized:
+        left = tuple(name for name in left if name != SMALL) or order[:1]
     for name in left:
         if weights.held(name, precision) + WORKING.get(device, GIB) <= free:
             return _plan(name, weights, device, precision, free)
@@ -103,4 +107,6 @@ def _plan(name: str, weights: Weights, device: str, precision: str, free: int, w
         device={"cpu": "CPU", "cuda": "GPU", "mps": "GPU"}.get(device, device), precision=precision
     )
     held = weights.held(name, precision) / GIB
+    if weights.quantized:
+        says += ", the denoiser quantized as in its file"
     return Plan(name, f"{says}: {held:.1f} GB of weights, {why or f'{free / GIB:.1f} GB were free'}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.errors import UnreadableModel
 from studio.models.beside import as_object, beside, read_json, said
 from studio.models.family import Kind, Nature, nature_of, nature_of_gguf, unsupported
-from studio.models.gguf import read_gguf
+from studio.models.gguf import is_gguf, read_gguf
 from studio.models.header import Header, read_header
 from studio.presets import FITTING
 
@@ -83,9 +83,9 @@ class Found:
 
     @property
     def paintable(self) -> bool:
-        """Whether the engine can load it: a checkpoint of a family with settings of its own, but for GGUF. A file
-        with a transformer alone needs a folder of its family beside it: ``borrows``."""
-        readable = not self.problem and self.path.suffix.lower() != ".gguf"
+        """Whether the engine can load it: a checkpoint of a family with settings of its own. A file with a
+        transformer alone, as all GGUF files are, needs a folder of its family beside it: ``borrows``."""
+        readable = not self.problem and not (is_gguf(self.path) and self.nature.family in WHOLE_FILES)
         return readable and self.nature.kind == Kind.CHECKPOINT and self.nature.family in FITTING
 
     @property
@@ -158,7 +158,7 @@ def printable(name: str) -> str:
 def _describe_file(path: Path) -> Found:
     if path.suffix.lower() in _PICKLES:
         raise UnreadableModel(_PICKLE_SENTENCE)
-    binary = path.suffix.lower() == ".gguf"
+    binary = is_gguf(path)
     header = read_gguf(path) if binary else read_header(path)
     if problem := unsupported(header):
         raise UnreadableModel(problem)

@@ -94,7 +94,12 @@ class Shelf:
             return key not in self._stale
         if key not in self._loading:
             self._begin(key, patient=True)
-        return key in self._loading and self._loading[key].loaded.done()
+        loading = self._loading.get(key)
+        if loading is None or not loading.loaded.done():
+            return False
+        if loading.loaded.exception() is None:
+            self._held[key] = self._loading.pop(key).loaded.result()
+        return True  # or ``get`` says why not
 
     def get(self, name: str, precision: str = "", vae: str = "") -> LoadedModel:
         """The model, in the precision chosen for this machine or another, and with a VAE in the place of
@@ -155,11 +160,11 @@ class Shelf:
         was let go meanwhile, the engine is ``ask``\\ ed to load it again."""
 
         def decode(latents: Tensor) -> Tensor:
-            return (self._here(name, vae) or ask(partial(self.get, name, vae=vae))).decode(latents)
+            return (self.here(name, vae) or ask(partial(self.get, name, vae=vae))).decode(latents)
 
         return decode
 
-    def _here(self, name: str, vae: str) -> LoadedModel | None:
+    def here(self, name: str, vae: str = "") -> LoadedModel | None:
         """A model with that VAE, if both are in memory."""
         model = self._held.get(self._key(name))
         if model is None or not vae:

@@ -17,13 +17,16 @@ import torch
 from diffusers import (
     DDIMScheduler,
     DiffusionPipeline,
+    GGUFQuantizationConfig,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from diffusers.utils import is_gguf_available
 from transformers import CLIPTokenizer
 
 from studio.models.family import Nature
+from studio.models.gguf import is_gguf
 from studio.models.header import read_header
 from studio.models.scan import WHOLE_FILES
 from studio.presets import CLIP_TOKENIZER, PRESETS
@@ -33,9 +36,10 @@ TOKENIZER = CLIP_TOKENIZER
 V_ANSWER = -1.0
 
 
-def read(path: Path, nature: Nature, lender: Path | None) -> DiffusionPipeline:
+def read(path: Path, nature: Nature, lender: Path | None, compute: torch.dtype = torch.float32) -> DiffusionPipeline:
     """The pipeline of a file on the CPU, its denoiser in the precision of the file, the rest in fp32;
-    ``lender`` is the folder that a transformer borrows from.
+    ``lender`` is the folder that a transformer borrows from, ``compute`` the precision that one of a GGUF file
+    computes in.
 
     Raises:
         ValueError: if the file holds something else, or not all of it; what else diffusers raises may come as well.
@@ -46,7 +50,7 @@ def read(path: Path, nature: Nature, lender: Path | None) -> DiffusionPipeline:
         raise ValueError(
             f"it holds the transformer alone, and there is no folder of {nature.family} to lend it the rest"
         )
-    return _borrowing(path, lender)
+    return _borrowing(path, lender, compute)
 
 
 def _stable_diffusion(path: Path, nature: Nature, config: Path) -> DiffusionPipeline:
@@ -75,11 +79,16 @@ def _stable_diffusion(path: Path, nature: Nature, config: Path) -> DiffusionPipe
     return pipeline
 
 
-def _borrowing(path: Path, lender: Path) -> DiffusionPipeline:
+def _borrowing(path: Path, lender: Path, compute: torch.dtype) -> DiffusionPipeline:
     _, kind = json.loads((lender / "model_index.json").read_text(encoding="utf-8"))["transformer"]
-    transformer = getattr(diffusers, kind).from_single_file(
-        str(path), config=str(lender), subfolder="transformer", local_files_only=True, torch_dtype=_stored(path)
-    )
+    options: dict[str, Any] = {"config": str(lender), "subfolder": "transformer", "local_files_only": True}
+    if is_gguf(path):
+        if not is_gguf_available():
+            raise ValueError("reading GGUF needs one more package: pip install gguf, then start Stepwise again")
+        options |= {"quantization_config": GGUFQuantizationConfig(compute_dtype=compute), "torch_dtype": compute}
+    else:
+        options |= {"torch_dtype": _stored(path)}
+    transformer = getattr(diffusers, kind).from_single_file(str(path), **options)
     pipeline: DiffusionPipeline = DiffusionPipeline.from_pretrained(
         lender, transformer=transformer, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
     )

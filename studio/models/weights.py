@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from studio.models.gguf import is_gguf, read_gguf
 from studio.models.header import read_header
 from studio.models.library import Source
 from studio.models.memory import Weights
@@ -16,7 +17,7 @@ VAE_KEYS = ("first_stage_model.", "vae.")
 
 
 def files(source: Source) -> list[Path]:
-    """The safetensors files that are read when a model is loaded."""
+    """The files that are read when a model is loaded."""
     path = source.path
     if path.is_file():
         lent = _in_folder(source.lender, leave_out=DENOISERS) if source.lender else []
@@ -34,11 +35,12 @@ def weigh(source: Source) -> Weights:
     """
     sizes: dict[str, int] = {}
     for path in files(source):
-        for name, info in read_header(path).tensors.items():
+        header = read_gguf(path) if is_gguf(path) else read_header(path)
+        for name, info in header.tensors.items():
             part = _part(path, name, source)
             sizes[part] = sizes.get(part, 0) + math.prod(info.shape)
     denoiser, vae = (sum(sizes.pop(name, 0) for name in names) for names in (DENOISERS, AUTOENCODERS))
-    return Weights(denoiser, sizes, vae)
+    return Weights(denoiser, sizes, vae, source.path.stat().st_size if is_gguf(source.path) else 0)
 
 
 def _in_folder(folder: Path, leave_out: tuple[str, ...] = ()) -> list[Path]:

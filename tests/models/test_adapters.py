@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from studio import GenerationRequest, Run, Settings, Studio
 from studio.errors import GenerationFailed, RequestRefused
-from studio.events import Finished
+from studio.events import Finished, Started
+from studio.models.making import making
 from tests.tiny_models import stable_diffusion, stable_diffusion_xl, text_encoder, unet
 
 RANK = 2
@@ -126,6 +128,32 @@ def test_runs_side_by_side_never_get_each_others(studio: Studio) -> None:
     for run, expected in zip(together, alone, strict=True):
         assert run.result.paths
         assert torch.allclose(latents(run), expected, atol=1e-4)
+
+
+def test_one_that_is_not_read_yet_holds_nobody_up_while_a_model_is_made(studio: Studio, folder: Path) -> None:
+    attention = ("attn2.to_q", "attn2.to_k", "attn2.to_v")
+    save_file(parts(7, "kohya", unet(), "lora_unet_", attention), folder / "new.safetensors")
+    studio.library.rescan()
+    inside, go_on = threading.Event(), threading.Event()
+
+    def make() -> None:
+        with making():
+            inside.set()
+            assert go_on.wait(60)
+
+    other = threading.Thread(target=make)
+    other.start()
+    assert inside.wait(60)
+    waits = studio.submit(asked("a cat <lora:new>"), owner="somebody")
+    try:
+        assert painted(studio, "a cat")
+        assert painted(studio, "a cat <lora:ink>")
+        assert not any(isinstance(event, Started) for event in waits.events_after(0))
+    finally:
+        go_on.set()
+        other.join(60)
+    assert waits.result.paths
+    assert not torch.allclose(latents(waits), latents(painted(studio, "a cat")), atol=1e-3)
 
 
 def test_branches_go_on_with_it(studio: Studio) -> None:
