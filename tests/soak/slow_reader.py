@@ -25,6 +25,7 @@ from tests.components.serving import Serving, Tab
 RECEIVED = 4096
 """Bytes that the reader's own machine keeps for it: little, so that the server feels it."""
 ROUNDS = 4
+LAST_CHUNK = b"\r\n0\r\n\r\n"
 COMPLETED = "process_completed"
 """Stands in the last thing that is said of an event."""
 
@@ -40,7 +41,7 @@ class SlowStream:
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
         self.socket.sendall(
             f"GET /gradio_api/queue/data?session_hash={tab} HTTP/1.1\r\n"
-            f"Host: {address.netloc}\r\nCookie: {cookies}\r\nConnection: close\r\n\r\n".encode()
+            f"Host: {address.netloc}\r\nCookie: {cookies}\r\n\r\n".encode()
         )
 
     def read(self, count: int = 1024) -> bytes:
@@ -51,7 +52,7 @@ class SlowStream:
     def read_all(self) -> bytes:
         """At last, everything."""
         told = b""
-        while more := self.read(65536):
+        while not told.endswith(LAST_CHUNK) and (more := self.read(65536)):
             told += more
         self.socket.close()
         return told
