@@ -46,6 +46,8 @@ def load(name: str, path: Path, widths: Sequence[int]) -> Embedding:
         tensors = {"emb_params": next(iter(tensors.values()))}
     found = [next((tensors[key] for key in keys if key in tensors), None) for keys in OF_ENCODERS[: len(widths)]]
     vectors = tuple(each.float() for each in found if each is not None)
+    if any(vector.ndim != 2 or not len(vector) for vector in vectors):
+        raise ModelUnavailable(f"The textual inversion {name!r} holds no vectors of words: download it again.")
     if [vector.shape[-1] for vector in vectors] != list(widths) or len({len(vector) for vector in vectors}) != 1:
         raise ModelUnavailable(f"The textual inversion {name!r} is made for another family of models.")
     if len(vectors[0]) > MOST_VECTORS:
