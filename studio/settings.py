@@ -110,7 +110,11 @@ class Settings:
         add("--no-provenance", dest="provenance", action="store_false", help="no mark of AI in the pictures")
         add("--device", default=env("device", cls.device), help="auto, cpu, cuda or mps")
         add("--precision", default=env("precision", cls.precision), help="auto, fp32, bf16 or fp16")
-        add("--memory-plan", default=env("memory_plan", cls.memory_plan), help="auto, whole, aside, fp8 or streamed")
+        add(
+            "--memory-plan",
+            default=env("memory_plan", cls.memory_plan),
+            help="auto, whole, aside, fp8, int8 or streamed",
+        )
         add("--model-memory-gb", type=_decimal, default=env("model_memory_gb", ""), help="memory models may take")
         add("--no-previews", dest="previews", action="store_false", help="paint without previews")
         add("--open", dest="open_browser", action="store_true", help="open the page in the browser")

@@ -8,9 +8,11 @@ import torch
 from diffusers.hooks import apply_group_offloading
 from torch import nn
 
+from studio.errors import ModelUnavailable
 from studio.models.device import Placement
 from studio.models.families.base import Family
-from studio.models.memory import ASIDE, SMALL, STREAMED, WHOLE, Plan
+from studio.models.making import making
+from studio.models.memory import ASIDE, EIGHT_BITS, INTEGERS, SMALL, STREAMED, WHOLE, Plan
 
 STORED = torch.float8_e4m3fn
 """Of weights in 8 bits: four bits of exponent, three of mantissa."""
@@ -24,7 +26,7 @@ def place(family: Family, placement: Placement, plan: Plan) -> None:
             continue
         if part is family.denoiser:
             _place_denoiser(part, placement, plan)
-        elif name.startswith("text_encoder") and plan.name in (ASIDE, SMALL, STREAMED):
+        elif name.startswith("text_encoder") and plan.name in (ASIDE, *EIGHT_BITS, STREAMED):
             _stream(part, placement)
         else:
             part.to(placement.device)
@@ -42,10 +44,24 @@ def _place_denoiser(module: Any, placement: Placement, plan: Plan) -> None:
     prepare(module, placement)
     if plan.name == SMALL and not is_quantized(module):
         module.enable_layerwise_casting(storage_dtype=STORED, compute_dtype=placement.dtype)
+    if plan.name == INTEGERS and not is_quantized(module):
+        _as_integers(module)
     if plan.name == STREAMED:
         _stream(module, placement)
     else:
         module.to(placement.device)
+
+
+def _as_integers(module: nn.Module) -> None:
+    """The weights of its linear layers as 8-bit integers, one scale for each of their rows."""
+    try:
+        from torchao.quantization import Int8WeightOnlyConfig, quantize_
+    except ImportError:
+        raise ModelUnavailable(
+            "The memory plan int8 needs torchao: install it with pip install torchao, or choose fp8."
+        ) from None
+    with making():
+        quantize_(module, Int8WeightOnlyConfig())
 
 
 def is_quantized(module: Any) -> bool:

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from studio.errors import ModelUnavailable
 
 GIB = 2**30
-BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "fp8": 1}
+BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "fp8": 1, "int8": 1}
 LARGE = 1_000_000_000
 """Text encoders with more parameters than this are kept in bf16, as they are published."""
 WORKING = {"cpu": 1.0 * GIB, "cuda": 2.5 * GIB, "mps": 2.0 * GIB}
 """What painting takes beside the weights: latents, activations of a large picture, its decode."""
 AUTO, WHOLE, ASIDE, SMALL, STREAMED = "auto", "whole", "aside", "fp8", "streamed"
-PLANS = (AUTO, WHOLE, ASIDE, SMALL, STREAMED)
+INTEGERS = "int8"
+"""Only where it is asked for: it needs torchao, and leaves convolutions as they are, so it is for transformers."""
+PLANS = (AUTO, WHOLE, ASIDE, SMALL, INTEGERS, STREAMED)
+EIGHT_BITS = (SMALL, INTEGERS)
 ORDER = {"cpu": (WHOLE, SMALL), "mps": (WHOLE, SMALL), "cuda": (WHOLE, ASIDE, SMALL, STREAMED)}
 """From the fastest to the leanest, for each kind of device."""
 STREAMED_SHARE = 0.1
@@ -34,12 +37,12 @@ class Weights:
 
     def held(self, plan: str, precision: str) -> int:
         """Bytes of the device's memory that its weights take under a plan."""
-        each = BYTES["fp8" if plan == SMALL else precision]
+        each = BYTES[plan if plan in EIGHT_BITS else precision]
         denoiser = self.quantized or self.denoiser * each
         encoders = sum(size * BYTES[encoder_precision(size)] for size in self.encoders.values())
         if plan == STREAMED:
             denoiser = int(denoiser * STREAMED_SHARE)
-        if plan in (ASIDE, SMALL, STREAMED):
+        if plan in (ASIDE, *EIGHT_BITS, STREAMED):
             encoders = int(encoders * STREAMED_SHARE)
         return denoiser + encoders + self.vae * BYTES["fp32"]
 
@@ -56,6 +59,7 @@ SAYS: Mapping[str, str] = {
     WHOLE: "all of it on the {device} in {precision}",
     ASIDE: "the text encoders beside, brought to the {device} layer by layer when words are read",
     SMALL: "the denoiser's weights in 8 bits, computed in {precision}",
+    INTEGERS: "the denoiser's linear layers as 8-bit integers, computed in {precision}",
     STREAMED: "brought to the {device} layer by layer, which is slow",
 }
 
@@ -77,8 +81,10 @@ def choose(
     """
     order = ORDER.get(device, ORDER["cpu"])
     if asked != AUTO:
-        if asked not in order:
-            raise ModelUnavailable(f"The memory plan on {device} is one of {', '.join((AUTO, *order))}; not {asked!r}.")
+        if asked not in (offered := (*order, INTEGERS)):
+            raise ModelUnavailable(
+                f"The memory plan on {device} is one of {', '.join((AUTO, *offered))}; not {asked!r}."
+            )
         return _plan(asked, weights, device, precision, free, "as asked for")
     left = order[order.index(not_before) :] if not_before in order else order[-1:]
     if weights.quantized:
@@ -97,7 +103,7 @@ def choose(
 
 def leaner(plan: str, device: str) -> str | None:
     """The next plan after one that was not enough; None after the leanest."""
-    order = ORDER.get(device, ORDER["cpu"])
+    order, plan = ORDER.get(device, ORDER["cpu"]), SMALL if plan == INTEGERS else plan
     after = order[order.index(plan) + 1 :] if plan in order else ()
     return after[0] if after else None
 
