@@ -234,8 +234,13 @@ def test_one_ill_job_does_not_take_its_neighbours_along(studio: Studio) -> None:
 def test_a_black_picture_is_one_and_what_is_no_picture_is_not_saved(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, value: float, end: type
 ) -> None:
-    decode = LoadedModel.decode
-    monkeypatch.setattr(LoadedModel, "decode", lambda *given: torch.full_like(decode(*given), value))
+    finished = LoadedModel.finished
+
+    def decoded(*given: Any) -> Any:
+        pictures, clips = finished(*given)
+        return torch.full_like(pictures, value), clips
+
+    monkeypatch.setattr(LoadedModel, "finished", decoded)
     run = studio.submit(asked(prompt="a black picture"))
     told = list(run)
     assert isinstance(told[-1], end)

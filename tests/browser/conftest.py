@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from components.page import build, launch
 from studio import Settings, Studio
@@ -15,6 +15,7 @@ from studio.gallery.pictures import LOCAL
 from tests.browser.chromium import launched
 
 WAIT_MS = 90_000
+expect.set_options(timeout=WAIT_MS)  # a busy machine is slow, not wrong
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ async def all_at_once(serving: Serving, people: list[Tab]) -> list[tuple[int, in
 
 def test_a_flood_is_refused_at_the_door_with_a_sentence_and_a_ceiling_for_everybody(serving: Serving) -> None:
     people = [serving.artist() for _ in range(PEOPLE)]
-    answers = asyncio.run(all_at_once(serving, people))
+    with ThreadPoolExecutor(1) as elsewhere:  # a browser's tests may have left a loop in this thread
+        answers = elsewhere.submit(asyncio.run, all_at_once(serving, people)).result()
     taken = Counter(person for person, status, _ in answers if status == 200)
     said: list[Any] = [sentence for _, status, sentence in answers if status == 429]
     assert len(answers) == sum(taken.values()) + len(said) == REQUESTS, "no other answer was given"

@@ -19,4 +19,4 @@ def test_clip_skip_is_shown_for_models_that_read_it(model: str, layers: int) -> 
 def test_nothing_is_known_of_a_model_without_settings() -> None:
     shown = dict(zip(DECIDED, fitted(None, 512), strict=True))
     assert not shown["clip_skip"].visible
-    assert shown["width"] == shown["height"] == 512
+    assert shown["width"].value == shown["height"].value == 512

@@ -54,7 +54,11 @@ def test_a_request_read_anew_differs_in_nothing(request: GenerationRequest) -> N
 
 
 def test_every_setting_is_compared_in_the_pages_words() -> None:
-    settings = {field.name for field in dataclasses.fields(GenerationRequest)} - {"branch"}
+    settings = {field.name for field in dataclasses.fields(GenerationRequest)} - {
+        "branch",
+        "template",
+        "negative_template",
+    }
     assert settings | {"noise_seed"} == LABELS.keys()
     one, other = GenerationRequest(), GenerationRequest(prompt="a dog", negative_prompt="rain", cfg_scale=7)
     assert [change.label for change in differences(one, other)] == ["Prompt", "Negative prompt", "CFG scale"]
