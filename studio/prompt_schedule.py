@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from studio.prompting.brackets import outermost, split
+
 NUMBER = re.compile(r"\s*(\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})\s*")
 DEEPEST = 16
 """Brackets nested deeper than this are plain text."""
@@ -65,57 +67,19 @@ def _text(parts: tuple[_Part, ...], step: int, steps: int) -> str:
 def _parts(text: str, depth: int) -> tuple[_Part, ...]:
     parts: list[_Part] = []
     done = 0
-    for start, end in _brackets(text) if depth < DEEPEST else ():
+    for start, end in outermost(text, "[", "]") if depth < DEEPEST else ():
         parts += [text[done:start], *_bracket(text[start + 1 : end], depth + 1)]
         done = end + 1
     return tuple(part for part in (*parts, text[done:]) if part != "")
 
 
 def _bracket(inner: str, depth: int) -> tuple[_Part, ...]:
-    options = _split(inner, "|")
+    options = split(inner, "|", "([", ")]")
     if len(options) > 1:
         return (_Turns(tuple(_parts(option, depth) for option in options)),)
-    pieces = _split(inner, ":")
+    pieces = split(inner, ":", "([", ")]")
     when = NUMBER.fullmatch(pieces[-1])
     if when and len(pieces) in (2, 3):
         before = pieces[0] if len(pieces) == 3 else ""
         return (_Change(_parts(before, depth), _parts(pieces[-2], depth), when[1]),)
     return ("[", *_parts(inner, depth), "]")
-
-
-def _brackets(text: str) -> list[tuple[int, int]]:
-    """Where the outermost brackets that are closed open and close, in order."""
-    found: list[tuple[int, int]] = []
-    opened: list[int] = []
-    position = 0
-    while position < len(text):
-        letter = text[position]
-        if letter == "\\":
-            position += 1
-        elif letter == "[":
-            opened.append(position)
-        elif letter == "]" and opened:
-            start = opened.pop()
-            while found and found[-1][0] > start:
-                found.pop()
-            found.append((start, position))
-        position += 1
-    return found
-
-
-def _split(text: str, mark: str) -> list[str]:
-    """Split at marks that stand in no bracket or parenthesis."""
-    pieces, depth, start, position = [], 0, 0, 0
-    while position < len(text):
-        letter = text[position]
-        if letter == "\\":
-            position += 1
-        elif letter in "([":
-            depth += 1
-        elif letter in ")]":
-            depth -= 1
-        elif letter == mark and depth <= 0:
-            pieces.append(text[start:position])
-            start = position + 1
-        position += 1
-    return [*pieces, text[start:]]

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from studio.errors import RequestRefused
+from studio.prompting.brackets import outermost, split
 
 NAME = re.compile(r"__([^\W_](?:[\w\-/]{0,98}?[^\W_])?)__")
 COUNT = re.compile(r"\s*(\d{1,3})(?:-(\d{1,3}))?\$\$")
@@ -44,7 +45,7 @@ def chosen(prompt: str, seed: int, lines: Lines) -> str:
 def _braces(text: str, source: random.Random, depth: int) -> str:
     """A text in which every pair of braces has been chosen from, those within the choice as well."""
     made, done = "", 0
-    for start, end in _pairs(text) if depth < DEEPEST else ():
+    for start, end in outermost(text, "{", "}") if depth < DEEPEST else ():
         inner = text[start + 1 : end]
         choice = _choice(inner, source, depth + 1)
         made += text[done:start] + (f"{{{_braces(inner, source, depth + 1)}}}" if choice is None else choice)
@@ -55,7 +56,7 @@ def _braces(text: str, source: random.Random, depth: int) -> str:
 def _choice(inner: str, source: random.Random, depth: int) -> str | None:
     """What is chosen of the inside of braces; None where there is nothing to choose."""
     count = COUNT.match(inner)
-    options, joint = _split(inner[count.end() :] if count else inner), ", "
+    options, joint = split(inner[count.end() :] if count else inner, "|", "{[", "}]"), ", "
     if count is None and len(options) == 1:
         return None
     least, most = (int(count[1]), int(count[2] or count[1])) if count else (1, 1)
@@ -77,34 +78,3 @@ def _picked(options: Sequence[str], count: int, source: random.Random) -> list[s
         at = source.choices(range(len(left)), weights if any(weights) else None)[0]
         picked.append(left.pop(at)[0])
     return picked
-
-
-def _pairs(text: str) -> list[tuple[int, int]]:
-    """Where the outermost braces that are closed open and close, in order."""
-    found: list[tuple[int, int]] = []
-    opened: list[int] = []
-    for position, letter in _unescaped(text):
-        if letter == "{":
-            opened.append(position)
-        elif letter == "}" and opened:
-            start = opened.pop()
-            while found and found[-1][0] > start:
-                found.pop()
-            found.append((start, position))
-    return found
-
-
-def _split(text: str) -> list[str]:
-    """Split at the bars that stand in no brace and in no square bracket."""
-    pieces, depth, start = [], 0, 0
-    for position, letter in _unescaped(text):
-        depth += (letter in "{[") - (letter in "}]")
-        if letter == "|" and depth <= 0:
-            pieces.append(text[start:position])
-            start = position + 1
-    return [*pieces, text[start:]]
-
-
-def _unescaped(text: str) -> list[tuple[int, str]]:
-    """The letters of a text that no backslash stands before, with their places."""
-    return [(match.start(), match[0]) for match in re.finditer(r"\\.|[{}\[\]|]", text, re.DOTALL) if len(match[0]) == 1]

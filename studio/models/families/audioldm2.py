@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline, SchedulerMixin
+from diffusers import AudioLDM2Pipeline, DiffusionPipeline
 from torch import Tensor
 from transformers import VitsModel
 
 from studio.clips import Clip, Sound
 from studio.diffusion import heat
 from studio.errors import ModelUnavailable
-from studio.models.families.base import Family, Task, another
+from studio.models.families.base import Family, Task
 from studio.request import GenerationRequest
 
 QUIET, LOUD = -11.5, 2.0
@@ -29,6 +29,7 @@ class AudioLDM2(Family):
     makes sounds of them. In pictures time goes to the right, high frequencies are at the top, loud is bright."""
 
     pipelines = ("AudioLDM2",)
+    classes: ClassVar[Mapping[Task, Any]] = {"text": AudioLDM2Pipeline}
 
     def __init__(self, pipeline: DiffusionPipeline) -> None:
         super().__init__(pipeline)
@@ -49,10 +50,6 @@ class AudioLDM2(Family):
     def size(self, request: GenerationRequest) -> dict[str, Any]:
         """How long."""
         return {"audio_length_in_s": request.seconds}
-
-    def on_pipeline(self, scheduler: SchedulerMixin, task: Task, options: Mapping[str, Any]) -> DiffusionPipeline:
-        """Another one of the same class."""
-        return another(self.pipeline, scheduler, task, options)
 
     def flat(self, latents: Tensor) -> Tensor:
         """Lying as pictures do."""

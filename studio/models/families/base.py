@@ -225,19 +225,6 @@ class Family:
         return latents
 
 
-def another(
-    pipeline: DiffusionPipeline, scheduler: SchedulerMixin, task: Task, options: Mapping[str, Any]
-) -> DiffusionPipeline:
-    """A pipeline object of the same class over the same components, for a class that diffusers has no other for.
-
-    Raises:
-        ValueError: for any other task than painting from noise, or with ``options``.
-    """
-    if task != "text" or options:
-        raise ValueError("it starts from noise alone")
-    return _shared(type(pipeline), pipeline, scheduler=scheduler)
-
-
 def _shared(kind: Any, pipeline: DiffusionPipeline, **given: Any) -> DiffusionPipeline:
     """A pipeline of that class over the components of another, which stay as they are: diffusers' own ``from_pipe``
     would cast them."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 import threading
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from diffusers import DiffusionPipeline, SchedulerMixin
+from diffusers import DiffusionPipeline
 from torch import Tensor
 
 from studio.clips import Clip, Film
 from studio.diffusion.preview import to_pixels
-from studio.models.families.base import Task, another
 from studio.models.families.flow import FlowFamily
 from studio.request import GenerationRequest
 
@@ -57,10 +56,6 @@ class FilmFamily(FlowFamily):
     def tokens(self, request: GenerationRequest) -> int:
         """All that the transformer sees."""
         return math.prod(self.shape_of(request)[1:])
-
-    def on_pipeline(self, scheduler: SchedulerMixin, task: Task, options: Mapping[str, Any]) -> DiffusionPipeline:
-        """Another one of the same class."""
-        return another(self.pipeline, scheduler, task, options)
 
     def flat(self, latents: Tensor) -> Tensor:
         """The frames that are shown, side by side."""

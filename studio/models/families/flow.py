@@ -28,9 +28,7 @@ class FlowFamily(Family):
 
     def tokens(self, request: GenerationRequest) -> int:
         """How many patches of the picture the transformer sees."""
-        patch = int(getattr(self.denoiser.config, "patch_size", None) or 1)
-        _, height, width = self.latent_shape(request.width, request.height)[-3:]
-        return (height // patch) * (width // patch)
+        return (request.width // self.multiple) * (request.height // self.multiple)
 
     def set_timesteps(self, scheduler: SchedulerMixin, request: GenerationRequest) -> None:
         """With the shift for that many patches, where the model's scheduler asks for one."""

@@ -23,11 +23,6 @@ class Flux(FlowFamily):
         """Its tokens hold two by two latents."""
         return 2 * self.scale
 
-    def tokens(self, request: GenerationRequest) -> int:
-        """One for two by two latents."""
-        _, height, width = self.latent_shape(request.width, request.height)
-        return (height // 2) * (width // 2)
-
     def packed(self, latents: Tensor) -> Tensor:
         """Tokens (N, h w / 4, 4 C)."""
         tokens: Tensor = FluxPipeline._pack_latents(latents, *latents.shape)

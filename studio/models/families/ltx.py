@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from diffusers import LTXPipeline
 from torch import Tensor
 
+from studio.models.families.base import Task
 from studio.models.families.film import FilmFamily
 from studio.request import GenerationRequest
 
@@ -15,6 +17,7 @@ class LTX(FilmFamily):
     """A transformer on packed latents under T5, which is told how fast the film runs."""
 
     pipelines = ("LTXPipeline",)
+    classes: ClassVar[Mapping[Task, Any]] = {"text": LTXPipeline}
     even = True
 
     @property

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, WanPipeline
 from torch import Tensor
 
 from studio.errors import ModelUnavailable
+from studio.models.families.base import Task
 from studio.models.families.film import FilmFamily
 from studio.request import GenerationRequest
 
@@ -16,6 +20,7 @@ class Wan(FilmFamily):
     half of the steps (Wan 2.2 14B), are not painted with: the second would be out of the engine's sight."""
 
     pipelines = ("WanPipeline",)
+    classes: ClassVar[Mapping[Task, Any]] = {"text": WanPipeline}
 
     def __init__(self, pipeline: DiffusionPipeline) -> None:
         super().__init__(pipeline)

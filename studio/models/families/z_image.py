@@ -23,11 +23,6 @@ class ZImage(FlowFamily):
         """Its patches cover two by two latents."""
         return 2 * self.scale
 
-    def tokens(self, request: GenerationRequest) -> int:
-        """One for two by two latents."""
-        _, height, width = self.latent_shape(request.width, request.height)
-        return (height // 2) * (width // 2)
-
     def guidance(self, request: GenerationRequest) -> dict[str, Any]:
         """Its pipelines count from 0 for none, where all others count from 1."""
         return {"guidance_scale": request.cfg_scale - 1}

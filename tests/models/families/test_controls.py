@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 import torch
 from diffusers import AutoPipelineForText2Image, DiffusionPipeline
 
-from studio import GenerationRequest, Settings, Studio
+from studio import GenerationRequest, Studio
 from studio.diffusion import noise
 from studio.errors import RequestRefused, StudioError
 from studio.request import ControlUnit
@@ -33,14 +32,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make(folder / name)
         tiny_families.control_net(folder / f"{name}-lines", name)
     return folder
-
-
-@pytest.fixture(scope="module")
-def studio(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    outputs = tmp_path_factory.mktemp("outputs")
-    with Studio(Settings(outputs=outputs, models=(models,), device="cpu", precision="fp32")) as made:
-        made.library.rescan()
-        yield made
 
 
 def asked(studio: Studio, name: str, control: str = "", **values: Any) -> GenerationRequest:

@@ -4,7 +4,7 @@ seams as the bare pipeline has it, to the bit; branched from the middle; joined;
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from diffusers import AutoPipelineForImage2Image, ChromaImg2ImgPipeline, Diffusi
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from studio import GenerationRequest, Run, Settings, Studio
+from studio import GenerationRequest, Run, Studio
 from studio.diffusion import noise, samplers
 from studio.errors import RequestRefused
 from studio.presets import FLOW_SAMPLERS, SAMPLERS
@@ -82,14 +82,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny_families.fill(folder / "fill")
     tiny_families.qwen_image_edit(folder / "qwen-edit")
     return folder
-
-
-@pytest.fixture(scope="module")
-def studio(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    outputs = tmp_path_factory.mktemp("outputs")
-    with Studio(Settings(outputs=outputs, models=(models,), device="cpu", precision="fp32")) as made:
-        made.library.rescan()
-        yield made
 
 
 def asked(name: str, **values: Any) -> GenerationRequest:

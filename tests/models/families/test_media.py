@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from diffusers import DiffusionPipeline
 from PIL import Image
 from torch import Tensor
 
-from studio import GenerationRequest, Run, Settings, Studio
+from studio import GenerationRequest, Run, Studio
 from studio.diffusion import noise
 from studio.errors import RequestRefused
 from studio.events import Cancelled, Step
@@ -75,14 +75,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, case in CASES.items():
         case.make(folder / name)
     return folder
-
-
-@pytest.fixture(scope="module")
-def studio(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    outputs = tmp_path_factory.mktemp("outputs")
-    with Studio(Settings(outputs=outputs, models=(models,), device="cpu", precision="fp32")) as made:
-        made.library.rescan()
-        yield made
 
 
 def asked(name: str, **values: Any) -> GenerationRequest:
