@@ -238,7 +238,7 @@ class Engine:
             model = self.model_of(request, precision)
             resumed = _resume(request, origin, model)
             run.midway = resumed.midway if resumed else START
-            run.fingerprint = model.fingerprint
+            run.weights_hash = model.weights_hash
             given = self._given(request, model)
             run.notes = model.adapters.prepare(given.loras)
             painting = Painting(request, model, lambda step: self._see(active, step), resumed, given)
@@ -406,6 +406,6 @@ def _resume(request: GenerationRequest, parent: Run | None, model: LoadedModel) 
     """
     if parent is None or request.branch is None or request.branch.at == 0:
         return None
-    if parent.fingerprint != model.fingerprint:
+    if parent.weights_hash() != model.weights_hash():
         raise NothingToBranch(f"This run was painted with other weights of {request.model} than are there now.")
     return resume(request, parent.steps, parent.midway, model.family)

@@ -29,12 +29,6 @@ class ModelUnavailable(StudioError):
     code = "model"
 
 
-class LoadingStopped(StudioError):
-    """A model was not wanted any more before it was loaded."""
-
-    code = "loading_stopped"
-
-
 class OutOfMemory(StudioError):
     """The device ran out of memory."""
 

@@ -69,7 +69,7 @@ class Output:
                     index,
                     run=run.id,
                     owner=run.owner,
-                    model_hash=model.fingerprint,
+                    model_hash=model.weights_hash(),
                     vae=model.vae,
                     clip=clip,
                 )

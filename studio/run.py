@@ -69,10 +69,10 @@ class Run:
         """Its own steps, without those it shares with ``parent``."""
         self.midway = START
         """Where its solver took over from another; known once it is painted."""
-        self.fingerprint = ""
+        self.weights_hash: Callable[[], str] = str
+        """Which weights painted it; empty before it is painted. Waits while their files are still read."""
         self.notes: tuple[str, ...] = ()
         """What is to be said of how it was painted: what of a LoRA found no place."""
-        """Which weights painted it; known once it is painted."""
         self.thumbnail = b""
         """A small JPEG of what it made; empty before its end."""
         self.pictures: dict[str, Path] = {}

@@ -20,13 +20,14 @@ Stamp = tuple[int, int]
 class Hashes:
     """SHA-256 by path, size and time of change, kept in one SQLite file. Any thread may ask."""
 
-    def __init__(self, file: Path) -> None:
-        """``file`` need not be there yet; one that is damaged is made anew."""
+    def __init__(self, file: Path | None = None) -> None:
+        """``file`` need not be there yet; one that is damaged is made anew. Without one they are remembered as long
+        as the process runs."""
         self._file, self._lock = file, threading.Lock()
         self._known: dict[str, tuple[Stamp, str]] = {}
-        if file.is_file():
+        if file is not None and file.is_file():
             try:
-                self._known = {path: ((size, changed), sha) for path, size, changed, sha in self._read()}
+                self._known = {path: ((size, changed), sha) for path, size, changed, sha in _read(file)}
             except sqlite3.DatabaseError as error:
                 log.warning("the remembered hashes of models cannot be read and are computed again: %s", error)
                 file.unlink(missing_ok=True)
@@ -67,6 +68,8 @@ class Hashes:
             raise FileNotFoundError(path)
         with self._lock:
             self._known[str(path)] = (stamp, sha256)
+            if self._file is None:
+                return
             self._file.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with contextlib.closing(sqlite3.connect(self._file)) as connection, connection:
@@ -75,15 +78,16 @@ class Hashes:
             except sqlite3.Error as error:
                 raise OSError(f"the hash could not be kept: {error}") from error
 
-    def _read(self) -> list[tuple[str, int, int, str]]:
-        with contextlib.closing(sqlite3.connect(self._file)) as connection:
-            connection.execute(_TABLE)
-            return connection.execute("SELECT path, size, changed, sha256 FROM hashes").fetchall()
-
 
 def short(sha256: str) -> str:
     """The hash that the AUTOMATIC1111 web UI shows and writes: the first ten digits."""
     return sha256[:10]
+
+
+def _read(file: Path) -> list[tuple[str, int, int, str]]:
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute(_TABLE)
+        return connection.execute("SELECT path, size, changed, sha256 FROM hashes").fetchall()
 
 
 def _stamp(path: Path) -> Stamp | None:

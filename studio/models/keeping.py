@@ -72,9 +72,14 @@ def is_quantized(module: Any) -> bool:
 def prepare(module: Any, placement: Placement) -> None:
     """Precision, memory layout and attention of a denoiser or ControlNet."""
     if not is_quantized(module):  # or it computes in that precision already
+        mapped = placement.device.type == "cpu" and module.dtype == placement.dtype
         module.to(placement.dtype)
-        if all(weight.dim() < 5 for weight in module.parameters()):  # of films the convolutions have a dimension more
+        most = max(weight.dim() for weight in module.parameters())
+        if most == 4:  # of films the convolutions have a dimension more
             module.to(memory_format=torch.channels_last)
+        if most == 4 and mapped:  # let go of the file, or it stays in memory beside its copied convolutions
+            for weight in module.parameters():
+                weight.data = weight.data if weight.dim() == 4 else weight.data.clone()
     if placement.attention == "xformers":
         module.enable_xformers_memory_efficient_attention()
 

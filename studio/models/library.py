@@ -68,7 +68,7 @@ class Library:
     def __init__(self, folders: Iterable[Path] = (), hub: bool = False, hashes: Hashes | None = None) -> None:
         """``folders`` may be those of another program (see ``layouts``); ``hub`` adds the Hugging Face cache;
         ``hashes`` remembers the files' SHA-256."""
-        self._roots, self._hub, self._hashes = tuple(folders), hub, hashes
+        self._roots, self._hub, self.hashes = tuple(folders), hub, hashes or Hashes()
         self._found: dict[Path, tuple[tuple[int, ...], Found]] = {}
         self._stop, self._scanning = threading.Event(), threading.Lock()
         for folder in self._folders_to_look_through():
@@ -242,15 +242,15 @@ class Library:
 
     def sha256(self, found: Found) -> str:
         """The SHA-256 of a single file as 64 digits; empty for a folder, and while it is not yet known."""
-        return self._hashes.known(found.path) if self._hashes else ""
+        return self.hashes.known(found.path)
 
     def hash_files(self, busy: Callable[[], bool] = lambda: False) -> None:
         """Compute the SHA-256 of every readable single file that has none yet, one after the other, but not
         while the machine is ``busy``."""
-        for found in self.found if self._hashes else ():
-            if self._hashes and not found.problem and found.path.is_file():
+        for found in self.found:
+            if not found.problem and found.path.is_file():
                 with contextlib.suppress(OSError):  # it is gone, or the disk is full: looked at again next time
-                    self._hashes.compute(found.path, lambda: self._stopped(busy))
+                    self.hashes.compute(found.path, lambda: self._stopped(busy))
 
     def close(self) -> None:
         """End the watching."""

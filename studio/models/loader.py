@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -32,6 +33,7 @@ from studio.models.beside import read_json
 from studio.models.device import PRECISIONS, Placement
 from studio.models.families.base import Family, Task
 from studio.models.families.known import family_of
+from studio.models.hashes import Hashes, short
 from studio.models.library import Source, VaeSource
 from studio.models.making import making
 from studio.models.memory import WHOLE, Plan, Weights, encoder_precision
@@ -61,16 +63,23 @@ class LoadedModel:
     """
 
     def __init__(
-        self, name: str, fingerprint: str, family: Family, placement: Placement, plan: Plan, bytes_held: int
+        self,
+        name: str,
+        weights_hash: Callable[[], str],
+        family: Family,
+        placement: Placement,
+        plan: Plan,
+        bytes_held: int,
     ) -> None:
-        self.name, self.fingerprint, self.family, self.placement = name, fingerprint, family, placement
+        self.name, self.family, self.placement = name, family, placement
+        self.weights_hash = weights_hash
+        """Which weights these are, as ``fingerprint`` has it; waits while their files are still read."""
         self.plan, self.bytes_held = plan, bytes_held
         self._own: LoadedModel | None = None
         self.vae = ("", "")
         """File and hash of that VAE."""
         self._others: WeakKeyDictionary[LoadedVae, LoadedModel] = WeakKeyDictionary()
         self.denoiser = family.denoiser
-        self.linear: LinearPreview = fit(self.decode, self.encode, family.flat)
         self._seam = ModelSeam(self.denoiser)
         self.adapters = Adapters(family)
 
@@ -129,6 +138,11 @@ class LoadedModel:
             self._others[vae] = other
         return self._others[vae]
 
+    @cached_property
+    def linear(self) -> LinearPreview:
+        """Fitted when a preview first asks for it: models that decode fast enough never do."""
+        return fit(self.decode, self.encode, self.family.flat)
+
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures (N, 3, H, W) from -1 to 1 of latents (N, C, h, w)."""
@@ -186,8 +200,8 @@ def _cast(value: Any, dtype: torch.dtype, keep: tuple[str, ...] = ()) -> Any:
 class LoadedControl:
     """A ControlNet on its device, with the model seam in place."""
 
-    def __init__(self, name: str, fingerprint: str, module: nn.Module) -> None:
-        self.name, self.fingerprint, self.module = name, fingerprint, module
+    def __init__(self, name: str, module: nn.Module) -> None:
+        self.name, self.module = name, module
         self._seam = ModelSeam(module)
 
     def check_fits(self, model: LoadedModel) -> None:
@@ -211,14 +225,13 @@ def load(
     name: str,
     placement: Placement,
     plan: Plan = ALL_OF_IT,
-    digests: Callable[[], Mapping[Path, bytes]] | None = None,
+    sha256: Callable[[Path], str] = Hashes().compute,
 ) -> LoadedModel:
     """Load a pipeline: a diffusers folder, a LoRA in the folder of its model, or a single file.
-    ``digests`` answers the SHA-256 of its files, where somebody else reads them.
+    ``sha256`` answers that of a file, when it is first asked for.
 
     Raises:
         ModelUnavailable: if its files are not what they should be.
-        LoadingStopped: if ``digests`` says so.
     """
     path, weights = source.path, weigh(source)
     base = path if path.is_file() or (path / "model_index.json").exists() else path.parent
@@ -237,7 +250,7 @@ def load(
             pipeline.unload_lora_weights()
     keeping.place(family, placement, plan)
     parts = [path] if path != base or path.is_file() else []
-    told = fingerprint(*_denoiser_folders(base), *parts, digests=digests() if digests else None)
+    told = cache(partial(fingerprint, *_denoiser_folders(base), *parts, sha256=sha256))
     return LoadedModel(name, told, family, placement, plan, weights.held(plan.name, placement.precision))
 
 
@@ -265,17 +278,17 @@ def load_control(path: Path, name: str, placement: Placement) -> LoadedControl:
         kind = getattr(diffusers, said) if said in TRANSFORMER_CONTROLS else ControlNetModel
         module = _read(kind, path, name, dtype=torch.float32)
     keeping.prepare(module.to(placement.device), placement)
-    return LoadedControl(name, fingerprint(path), module)
+    return LoadedControl(name, module)
 
 
-def load_vae(source: VaeSource, placement: Placement) -> LoadedVae:
+def load_vae(source: VaeSource, placement: Placement, sha256: Callable[[Path], str] = Hashes().compute) -> LoadedVae:
     """Load an autoencoder that stands in the place of a model's own.
 
     Raises:
         ModelUnavailable: if its files are not what they should be, or it is of another kind.
     """
     module = _told(source.name, lambda: vae.read(source, placement), "VAE")
-    return LoadedVae(source.name, source.path.name, fingerprint(source.path), module)
+    return LoadedVae(source.name, source.path.name, fingerprint(source.path, sha256=sha256), module)
 
 
 def _read(kind: Any, folder: Path, name: str, **options: Any) -> Any:
@@ -293,18 +306,13 @@ def _told(name: str, read: Callable[[], T], what: str = "model") -> T:
         raise ModelUnavailable(f"The {what} {name!r} could not be read: {error}") from error
 
 
-def fingerprint(*folders: Path, digests: Mapping[Path, bytes] | None = None) -> str:
+def fingerprint(*folders: Path, sha256: Callable[[Path], str]) -> str:
     """The first ten digits of the SHA-256 of the weights in folders; of a single file its own, as the
-    web UI's model hash. What ``digests`` has is not read."""
+    web UI's model hash. Empty if ``sha256`` does not know one."""
     several = [[one] if one.is_file() else sorted(one.glob("*.safetensors")) for one in folders]
-    found = [_sha256(path, digests or {}) for files in several for path in files]
+    found = [sha256(path) for files in several for path in files]
+    if not all(found):
+        return ""
     if len(folders) == 1 and folders[0].is_file():
-        return found[0].hex()[:10]
-    return hashlib.sha256(b"".join(found)).hexdigest()[:10]
-
-
-def _sha256(path: Path, digests: Mapping[Path, bytes]) -> bytes:
-    if path in digests:
-        return digests[path]
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+        return short(found[0])
+    return short(hashlib.sha256(bytes.fromhex("".join(found))).hexdigest())

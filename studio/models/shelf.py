@@ -24,7 +24,7 @@ from studio.models.device import Placement
 from studio.models.library import EMBEDDED, EMBEDDED_QUICK, Library, Source, VaeSource
 from studio.models.loader import ALL_OF_IT, LoadedModel, load, load_vae
 from studio.models.memory import Plan
-from studio.models.reading import read_through
+from studio.models.reading import Reading
 from studio.models.vae import LoadedVae
 from studio.models.weights import files, weigh
 from studio.status import Status
@@ -68,6 +68,7 @@ class Shelf:
         self._stale: set[Key] = set()
         """What is to be loaded anew, leaner, as soon as nothing is painted with it."""
         self._pool = ThreadPoolExecutor(1, "stepwise-loading")
+        self._readers, self._closed = ThreadPoolExecutor(2, "stepwise-reading"), threading.Event()
         self.vaes: Behind[VaeSource, LoadedVae] = self.behind(MOST_VAES, lambda _: None)
         """Those that were chosen in the place of models' own."""
         self.waits_for = ""
@@ -107,7 +108,6 @@ class Shelf:
 
         Raises:
             ModelUnavailable: if it cannot be.
-            LoadingStopped: if ``stop`` was called meanwhile.
         """
         model = self._get(name, precision)
         if not vae:
@@ -119,7 +119,7 @@ class Shelf:
     def _vae(self, model: str, name: str) -> tuple[VaeSource, Callable[[], LoadedVae]]:
         """The key of a VAE, and how it is read."""
         source = self._library.vae(model, name)
-        return source, partial(load_vae, source, self._placement)
+        return source, partial(load_vae, source, self._placement, self._library.hashes.compute)
 
     def _get(self, name: str, precision: str) -> LoadedModel:
         key = self._key(name, precision)
@@ -138,6 +138,7 @@ class Shelf:
         for key, loading in list(self._loading.items()):
             if key[0] not in wanted and not loading.loaded.done():
                 loading.stop.set()
+                loading.loaded.cancel()
                 loading.loaded.add_done_callback(_close)
                 del self._loading[key]
         if self.waits_for not in wanted:
@@ -175,6 +176,8 @@ class Shelf:
     def close(self) -> None:
         """Let go of everything."""
         self.stop_unless(())
+        self._closed.set()
+        self._readers.shutdown(cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)
         self.vaes.close()
         for key in list(self._held):
@@ -247,7 +250,6 @@ class Shelf:
         return int(psutil.virtual_memory().available)
 
     def _load(self, source: Source, name: str, placement: Placement, plan: Plan, stop: threading.Event) -> LoadedModel:
-        """Read the files through beside the loading, for progress, hash and the system's cache."""
         began = time.perf_counter()
 
         def tell(done: int, total: int) -> None:
@@ -255,15 +257,18 @@ class Shelf:
             left = f", about {spent / done * (total - done):.0f} s" if spent > 1 else ""
             self._status.tell(f"loading {name} · {done / max(total, 1):.0%} of {total / 2**30:.1f} GB{left}")
 
-        with ThreadPoolExecutor(1, "stepwise-reading") as reading:
-            digests = reading.submit(read_through, files(source), tell, stop)
-            try:
-                return load(source, name, placement, plan, digests.result)
-            except StudioError:
-                stop.set()
-                raise
-            finally:
-                self._status.ready(f"{placement} · {name}: {plan.sentence}" if name not in OURS else str(placement))
+        def stopped() -> bool:
+            return stop.is_set() or self._closed.is_set()
+
+        reading = Reading(files(source), self._library.hashes, self._readers, tell, stopped)
+        try:
+            return load(source, name, placement, plan, reading.sha256)
+        except StudioError:
+            stop.set()
+            raise
+        finally:
+            reading.loaded()
+            self._status.ready(f"{placement} · {name}: {plan.sentence}" if name not in OURS else str(placement))
 
 
 def _failed(error: StudioError) -> Future[LoadedModel]:

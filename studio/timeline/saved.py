@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def save(run: Run, path: Path, pictures: Mapping[str, bytes]) -> None:
         "request": run.request.to_json(),
         "name": run.name,
         "note": run.note,
-        "fingerprint": run.fingerprint,
+        "fingerprint": run.weights_hash(),
         "evaluations": run.evaluations,
         "midway": [run.midway.sigma, run.midway.kept, run.midway.at],
         "end": type(run.last_event).__name__,
@@ -72,7 +73,7 @@ def open_run(
     run.name, run.note = (str(about.get(key, ""))[:2000] for key in ("name", "note"))
     for step in steps:
         run.recording.append(step)
-    run.fingerprint = str(about.get("fingerprint"))
+    run.weights_hash = partial(str, about.get("fingerprint"))
     run.midway = _midway(about.get("midway"))
     run.evaluations = max(_count(about.get("evaluations")), len(steps))
     _tell(run, str(about.get("end")))

@@ -12,34 +12,42 @@ import sys
 import tempfile
 from pathlib import Path
 
+IMPORTS = """
+import json, resource, threading, time, psutil, torch
+from diffusers import AutoencoderKL, DiffusionPipeline, StableDiffusionPipeline, UNet2DConditionModel
+from transformers import CLIPTextModel
+import studio.models.loader
+"""
+"""Of both alike: what is measured is the model."""
 BARE = """
-from diffusers import DiffusionPipeline
-def load(): return DiffusionPipeline.from_pretrained({folder!r}, local_files_only=True, use_safetensors=True)
+def load():
+    return DiffusionPipeline.from_pretrained({folder!r}, local_files_only=True, use_safetensors=True).unet
 """
 OURS = """
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from studio.models import device, memory
-from studio.models.library import Source
-from studio.models.loader import load as read
-from studio.models.reading import read_through
-from studio.models.weights import files, weigh
+from studio.models import device
+from studio.models.library import Library
+from studio.models.shelf import Shelf
+from studio.status import Status
 def load():
-    source = Source(Path({folder!r}))
-    with ThreadPoolExecutor(1) as reading:
-        digests = reading.submit(read_through, files(source), lambda *_: None, threading.Event())
-        plan = memory.choose(weigh(source), "cpu", "fp32", 2**62)
-        return read(source, "model", device.choose("cpu", "fp32"), plan, digests.result)
+    global shelf
+    library = Library([Path({folder!r}).parent])
+    shelf = Shelf(library, device.choose("cpu", "fp32"), Status(), lambda: [], lambda: None)
+    return shelf.get("model").denoiser
 """
 MEASURED = """
-import json, resource, time, psutil
-before, began = psutil.Process().memory_info().rss, time.perf_counter()
-model = load()
-took = time.perf_counter() - began
-held, most = psutil.Process().memory_info().rss - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps([took, held / 2**20, (most - before) / 2**20]))
+process, taken = psutil.Process(), []
+before, began = process.memory_info().rss, time.perf_counter()
+denoiser = load()
+taken.append(time.perf_counter() - began)
+for _ in range(2):
+    with torch.no_grad():
+        denoiser(torch.zeros(2, 4, 8, 8), torch.tensor([5, 5]), torch.zeros(2, 77, denoiser.config.cross_attention_dim))
+    taken.append(time.perf_counter() - began)
+held, most = process.memory_info().rss - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+print(json.dumps([*taken[:2], held / 2**20, most / 2**20]))
 """
+WHAT = ("seconds to the model", "seconds to its first answer", "MB held after two answers", "MB at most")
 
 
 def make(folder: Path, width: int = 128) -> int:
@@ -55,8 +63,8 @@ def make(folder: Path, width: int = 128) -> int:
 
 
 def measured(code: str, folder: Path) -> list[float]:
-    """Seconds, megabytes held after, megabytes at most, in a fresh process."""
-    program = code.format(folder=str(folder)) + MEASURED
+    """In a fresh process, what WHAT says."""
+    program = IMPORTS + code.format(folder=str(folder)) + MEASURED
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
     found: list[float] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -71,7 +79,9 @@ def main(rounds: int) -> None:
             for name, code in (("bare", BARE), ("ours", OURS)):
                 taken[name].append(measured(code, folder))
     middle = {name: [statistics.median(column) for column in zip(*rows, strict=True)] for name, rows in taken.items()}
-    for index, what in enumerate(("seconds", "MB held after", "MB at most")):
+    for index, what in enumerate(
+        ("seconds to the model", "seconds to its first answer", "MB held after two", "MB at most")
+    ):
         bare, ours = middle["bare"][index], middle["ours"][index]
         print(f"{what}: bare {bare:.2f}, Stepwise {ours:.2f}, ratio {ours / bare:.2f}")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import importlib.util
 import io
+import itertools
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -17,7 +19,8 @@ import torch
 
 from studio import GenerationRequest, Run, Settings, Studio
 from studio.errors import GenerationFailed
-from studio.events import Started
+from studio.events import Started, Step
+from studio.gallery.pictures import read_infotext
 from studio.models import shelf
 from studio.models.library import EMBEDDED
 from studio.models.loader import LoadedModel, load
@@ -103,6 +106,28 @@ def test_a_model_nobody_wants_any_more_is_not_loaded_to_its_end(open_studio: Cal
         assert studio.submit(asked("two")).result.paths
         assert "one" not in loaded(studio)
     assert studio.submit(asked("one")).result.paths
+
+
+def test_a_model_paints_before_its_files_are_hashed(
+    open_studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    studio, go_on = open_studio(), threading.Event()
+    hashes = studio.library.hashes
+    compute = hashes.compute
+
+    def slow(path: Path, *stopped: Callable[[], bool]) -> str:
+        assert go_on.wait(60)
+        return compute(path, *stopped)
+
+    monkeypatch.setattr(hashes, "compute", slow)
+    run = studio.submit(asked("one"))
+    try:
+        assert [event for event in itertools.islice(run, 5) if isinstance(event, Step)]
+    finally:
+        go_on.set()
+    weights = (folder / "one" / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+    told = hashlib.sha256(hashlib.sha256(weights).digest()).hexdigest()[:10]
+    assert f"Model hash: {told}" in read_infotext(run.result.paths[0])
 
 
 def test_the_one_used_longest_ago_makes_room(open_studio: Callable[..., Studio], one_fits: float) -> None:

@@ -154,7 +154,7 @@ def test_a_scheduler_takes_only_what_is_its_own(studio: Studio, saved: Path) -> 
 
 def test_other_weights_are_told(studio: Studio, saved: Path) -> None:
     opened = studio.open(saved)
-    opened.fingerprint = "0123456789"
+    opened.weights_hash = lambda: "0123456789"
     branch = studio.branch(opened, 2)
     with pytest.raises(StudioError, match="other weights"):
         assert branch.result
