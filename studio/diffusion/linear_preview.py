@@ -3,6 +3,7 @@
 Fitted once for each autoencoder by least squares, on its own decodes of synthetic pictures.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 PICTURES, SIDE = 48, 64
+ROWS = 512
+"""How many latents with their colours are enough: no more pictures than it takes are encoded."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,9 @@ def fit(
 ) -> LinearPreview:
     """The best linear map from latents, laid ``flat`` as pictures are, to the colours the autoencoder decodes
     them to."""
-    encoded = encode(_blots())
+    blots = _blots()
+    rows = math.prod(flat(encode(blots[:1])).shape[-2:])
+    encoded = encode(blots[: math.ceil(ROWS / rows)])
     latents = flat(encoded)
     colours = functional.interpolate(decode(encoded), size=latents.shape[-2:], mode="area")
     rows = latents.movedim(1, -1).flatten(0, -2).float()
