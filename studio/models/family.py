@@ -95,6 +95,7 @@ _CONTROLNET = (
     "input_hint_block.0.weight",
     "controlnet_cond_embedding.conv_in.weight",
 )
+UNION = "This is a ControlNet-Union, which cannot be read: get a ControlNet for one kind of lines or maps."
 
 
 def nature_of(header: Header) -> Nature:
@@ -121,6 +122,8 @@ def unsupported(header: Header) -> str:
         return "This is a Control-LoRA, which cannot be read: get the whole ControlNet that it was made from."
     if any(name.startswith("lllite_") for name in names):
         return "This is a ControlNet-LLLite, which cannot be read: get a whole ControlNet for the same lines or maps."
+    if "task_embedding" in names:
+        return UNION
     return ""
 
 

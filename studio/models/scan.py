@@ -7,7 +7,7 @@ from pathlib import Path
 
 from studio.errors import UnreadableModel
 from studio.models.beside import as_object, beside, read_json, said
-from studio.models.family import Kind, Nature, nature_of, nature_of_gguf, unsupported
+from studio.models.family import UNION, Kind, Nature, nature_of, nature_of_gguf, unsupported
 from studio.models.gguf import is_gguf, read_gguf
 from studio.models.header import Header, read_header
 from studio.presets import FITTING
@@ -200,6 +200,8 @@ def _folder_nature(folder: Path) -> Nature:
         kind = str(config.get("_class_name", ""))
         if kind in TRANSFORMER_CONTROLS:
             return Nature(Kind.CONTROLNET, TRANSFORMER_CONTROLS[kind])
+        if kind.startswith("ControlNetUnion"):
+            raise UnreadableModel(UNION)
         if kind.startswith("ControlNet"):
             width = config.get("cross_attention_dim")
             return Nature(Kind.CONTROLNET, {**_BY_TEXT_WIDTH, 2048: "SDXL"}.get(_number(width), ""))
