@@ -210,6 +210,7 @@ class Models:
             known
             | said
             | {"size": size_of(found.size), "hash": short(sha256), "problem": found.problem}
+            | {"lacking": "" if found in OURS else self._studio.library.lacking(found)}
             | {"facts": [(name, value) for name, value in facts.items() if value]}
         )
 

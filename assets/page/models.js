@@ -111,7 +111,7 @@ function image(source) {
 
 function row(model) {
   const item = made("li", model.problem ? "problem" : ""), details = made("details"), [summary, text] = head(model, portrait(model));
-  if (model.problem) text.append(made("span", "said", model.problem));
+  if (model.problem || model.lacking) text.append(made("span", "said", model.problem || model.lacking));
   else if (model.words) text.append(made("span", "words", model.words));
   const facts = [["Title", model.title], ["Trigger words", model.words], ["Notes", model.notes], ["Licence", model.licence], ...(model.facts || [])].filter(([, value]) => value);
   if (facts.length) {

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from studio.errors import UnreadableModel
+from studio.models.alone import edition
 from studio.models.beside import as_object, beside, read_json, said
 from studio.models.family import UNION, Kind, Nature, nature_of, nature_of_gguf, unsupported
 from studio.models.gguf import is_gguf, read_gguf
@@ -162,6 +163,7 @@ def _describe_file(path: Path) -> Found:
     header = read_gguf(path) if binary else read_header(path)
     if problem := unsupported(header):
         raise UnreadableModel(problem)
+    nature = nature_of_gguf(header) if binary else nature_of(header)
     inside, outside = header.metadata, beside(path)
 
     def told(*names: str) -> str:
@@ -170,7 +172,7 @@ def _describe_file(path: Path) -> Found:
     return Found(
         path,
         printable(path.stem),
-        nature_of_gguf(header) if binary else nature_of(header),
+        replace(nature, family=edition(nature.family, path.stem)),
         _size(path),
         title=told("modelspec.title", "ss_output_name") or outside.title,
         licence=told("modelspec.license", "general.license"),
