@@ -17,7 +17,6 @@ from components.gallery import Gallery
 from components.how import How
 from components.models import Models
 from components.suggestions import surprise
-from studio import advice
 from studio.canvas.preprocess import is_ready
 from studio.presets import PREPROCESSORS
 
@@ -125,9 +124,14 @@ def _fill(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingAc
     sent = [drawn.sent_picture, drawn.sent_mask]
     filled = actions.open_picture.upload(made.fill, actions.open_picture, [*sent, *controls.inputs()], **QUICK)
     filled.then(None, _as_it_was(controls, sent), js=AS_IT_WAS)
-    settings = [getattr(controls, name) for name in fitting.DECIDED]
-    controls.model.input(made.fitted, controls.model, settings, **QUICK)
+    controls.model.input(made.fitted, controls.model, _decided(controls), **QUICK)
     controls.sampler.input(fitting.schedule_menu, [controls.sampler, controls.schedule], controls.schedule, **QUICK)
+
+
+def _decided(controls: Controls) -> list[Any]:
+    """The widgets that the model decides about."""
+    named = dict(controls.named())
+    return [named[name] for name in fitting.DECIDED]
 
 
 def _as_it_was(controls: Controls, sent: list[Any]) -> list[Any]:
@@ -204,7 +208,7 @@ def bind_models(made: Bindings, shown: Models, controls: Controls, models: Any) 
         return [gr.Dropdown(choices=shown.names, value=name), *made.fitted(name)]
 
     models.decode(shown.decodes, [controls.model], controls.vae, **QUICK)
-    models.use(use, outputs=[controls.model, *(getattr(controls, name) for name in fitting.DECIDED)], **QUICK)
+    models.use(use, outputs=[controls.model, *_decided(controls)], **QUICK)
 
 
 def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingActions) -> None:
@@ -214,9 +218,9 @@ def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: Drawing
     for box, note in counted:
         gr.on([box.change, controls.model.change], made.count, [box, controls.model], note, **QUICK)
     gr.on(
-        [controls.steps.change, controls.drawing.strength.change],
-        lambda steps, strength: advice.on_strength(steps or 0, strength or 0),
-        [controls.steps, controls.drawing.strength],
+        [controls.steps.change, controls.drawing.strength.change, controls.model.change],
+        made.on_strength,
+        [controls.steps, controls.drawing.strength, controls.model],
         drawn.strength_note,
         **QUICK,
     )

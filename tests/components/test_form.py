@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +18,12 @@ from components.bindings import Bindings
 from components.drawing import LINES, OFF, OWN, PICTURE
 from components.form import Form, fields_of
 from components.visitors import Visitors
-from studio import GenerationRequest, Studio
+from studio import GenerationRequest, Studio, limits
 from studio.canvas import preprocess
 from studio.errors import RequestRefused
 from studio.events import Step
 from studio.models.library import EMBEDDED, EMBEDDED_CONTROL
+from studio.presets import FITTING
 from studio.request import ControlUnit, Inpaint
 from tests.components.test_visitors import request
 
@@ -115,6 +117,17 @@ def test_settings_bring_nobody_elses_pictures(form: Form, studio: Studio, defaul
 def test_settings_without_a_control_net_leave_none_of_the_last(form: Form, defaults: dict[str, Any]) -> None:
     filled = dict(zip(defaults, form.filled(fields_of(GenerationRequest()), ADA), strict=True))
     assert [filled[f"{number}.source"] for number in range(3)] == [LINES, OFF, OFF]
+
+
+def test_a_model_that_edits_is_told_no_strength(
+    form: Form, values: Values, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = values(layers=layers(tmp_path, picture=photo()), strength=0.05, steps=4)
+    assert form.asked(given, ADA).request.strength == 0.05
+    monkeypatch.setitem(FITTING, EMBEDDED, dataclasses.replace(FITTING[EMBEDDED], edits=True))
+    asked = form.asked(given, ADA).request
+    limits.check(asked)  # which four steps of so little strength would not pass
+    assert asked.image
 
 
 def test_styles_are_in_the_prompt_and_a_chosen_prompt_is_no_change(
