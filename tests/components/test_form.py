@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
+import torch
 from gradio.utils import get_upload_folder
 from PIL import Image
 
@@ -18,7 +20,7 @@ from components.bindings import Bindings
 from components.drawing import LINES, OFF, OWN, PICTURE
 from components.form import Form, fields_of
 from components.visitors import Visitors
-from studio import GenerationRequest, Studio, limits
+from studio import GenerationRequest, Settings, Studio, limits
 from studio.canvas import preprocess
 from studio.errors import RequestRefused
 from studio.events import Step
@@ -181,6 +183,29 @@ def test_an_emptied_number_is_told_live_too(studio: Studio, form: Form, values: 
     made = Bindings(studio, Visitors(public=False), form)
     *_, (stage, *_rest) = made.live(request(tab="empty"), *values(width=None))
     assert "Width" in stage["message"]
+
+
+def test_a_page_whose_memory_runs_out_says_what_to_do_and_the_next_press_paints(
+    models: Path, tmp_path: Path, defaults: dict[str, Any], values: Values
+) -> None:
+    def no_room(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with Studio(Settings(models=(models,), outputs=tmp_path, device="cpu", precision="fp32")) as studio:
+        made = Bindings(studio, Visitors(public=False), Form(studio, tuple(defaults)))
+        pressed = partial(made.paint, request(tab="small"), *values(model="tiny-epsilon", steps=2))
+        *_, (stage, *_rest) = pressed()
+        assert stage["state"] == "finished"
+        assert "all of it on the CPU" in made.footer()
+        assert studio.engine is not None
+        vars(studio.engine.model("tiny-epsilon"))["compute"] = no_room
+        *_, (stage, *_rest) = pressed()
+        assert stage["state"] == "failed"
+        assert "lower the size or the batch size" in stage["message"]
+        assert "Painted again, the model is kept in less memory" in stage["message"]
+        *_, (stage, *_rest) = pressed()
+        assert stage["state"] == "finished"
+        assert "weights in 8 bits" in made.footer()
 
 
 def test_a_page_that_opens_while_its_run_is_being_put_aside_goes_on_with_it(
