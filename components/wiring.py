@@ -36,6 +36,16 @@ PAINT = """async (picture) => {
   document.querySelector('#tabs button[role="tab"]').click();
   setTimeout(() => document.querySelector('#paint').click(), 300);
 }"""
+CANVAS_OPEN = """() => {
+  window.stepwise.showCanvas(true);
+  const open = (tries) => {  // the panel is made when its tab is shown for the first time
+    const head = document.querySelector('#controls .label-wrap');
+    if (!head) return tries && setTimeout(open, 100, tries - 1);
+    if (!head.classList.contains('open')) head.click();
+    window.stepwise.showWidget('#control-0');
+  };
+  open(30);
+}"""
 CLICK_DOWNLOAD = "() => setTimeout(() => document.querySelector('#download')?.click(), 100)"
 
 
@@ -63,6 +73,8 @@ def bind(made: Bindings, controls: Controls, actions: Actions, branching: Branch
     _fill(made, controls, actions, parts.drawn)
     _draw(made, controls, parts.drawn)
     _advise(made, controls, actions, parts.drawn)
+    for box, note in ((controls.prompt, actions.count), (controls.negative_prompt, actions.negative_count)):
+        page.load(made.count, [box, controls.model], note, **QUICK)
     gr.Timer(footer.EVERY_S).tick(made.footer, outputs=parts.footer, **QUICK)
     gr.on([page.load, controls.model.focus], made.models, outputs=controls.model, **QUICK)
     page.load(made.clip_skip, controls.model, controls.clip_skip, **QUICK)
@@ -207,6 +219,7 @@ def bind_models(made: Bindings, shown: Models, controls: Controls, models: Any) 
         name = shown.chosen(event)
         return [gr.Dropdown(choices=shown.names, value=name), *made.fitted(name)]
 
+    models.lead(shown.leads, outputs=controls.drawing.units[0].model, **QUICK).then(None, js=CANVAS_OPEN)
     models.decode(shown.decodes, [controls.model], controls.vae, **QUICK)
     models.use(use, outputs=[controls.model, *_decided(controls)], **QUICK)
 

@@ -99,8 +99,9 @@ def _borrowing(path: Path, lender: Path, compute: torch.dtype) -> DiffusionPipel
             raise ValueError("it is told its guidance, and they are not")
         transformer = getattr(diffusers, kind).from_single_file(tensors, **options)
     except (LookupError, ValueError, RuntimeError, TypeError) as error:
+        why = str(error).partition(" If you want")[0]  # without diffusers' advice to programmers
         raise ValueError(
-            f"its layers are not like those of {lender.name!r}, the folder that would lend it the rest ({error})"
+            f"its layers are not like those of {lender.name!r}, the folder that would lend it the rest ({why})"
         ) from error
     pipeline: DiffusionPipeline = DiffusionPipeline.from_pretrained(
         lender, transformer=transformer, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True

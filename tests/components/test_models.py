@@ -85,7 +85,7 @@ def test_an_artist_sees_names_and_families_and_nothing_else(page: Page, tmp_path
     told = page.ask("page", page.artist)
     assert [row["name"] for row in told["models"]] == [EMBEDDED, EMBEDDED_QUICK, "fox", "mine"]
     assert {key for row in told["models"] for key in row} == {
-        "id", "name", "kind", "family", "paint", "picture", "tag", "vae",
+        "id", "name", "kind", "family", "paint", "picture", "tag", "vae", "control",
     }  # fmt: skip
     assert str(tmp_path) not in json.dumps(told)
     assert page.ask("page", page.artist, text="fxx")["models"] == []
