@@ -347,6 +347,10 @@ class Bindings:
         """A word on the size for the chosen model."""
         return advice.on_size(width or 0, height or 0, self._studio.library.native_side(model))
 
+    def on_strength(self, steps: float | None, strength: float | None, model: str) -> str:
+        """Where the chosen model takes over from a picture."""
+        return advice.on_strength(int(steps or 0), strength or 0, self._studio.library.fitting(model))
+
     def reuse(self, request: gr.Request) -> tuple[Any, Any]:
         """Seed of the newest picture, locked."""
         newest = self._studio.collection.history.page(self._visitors.owner(request), count=1)

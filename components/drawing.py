@@ -89,7 +89,7 @@ def build(controls: list[str]) -> tuple[Drawing, DrawingActions]:
     default = GenerationRequest()
     hint = "While the canvas is open, Paint uses it. <kbd>D</kbd> opens it and puts it away; nothing on it is lost."
     gr.HTML(f'<p class="sw-hint">{hint}</p>', padding=False)
-    start_on = gr.Checkbox(True, label="Start from its picture", elem_id="start-on")
+    start_on = gr.Checkbox(True, label="Start from its picture", elem_id="start-on")  # or looked at: see ``fitting``
     strength = gr.Slider(0.05, 1, default.strength, step=0.05, label="Strength", elem_id="strength", **QUIET)
     note = gr.HTML("", elem_classes="sw-note", padding=False)
     resize_mode = gr.Dropdown(list(RESIZE_MODES), value=RESIZE_MODES[0], label="Resize mode", elem_id="resize-mode")

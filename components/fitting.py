@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -16,6 +16,7 @@ UNSAID = GenerationRequest()
 LENGTH = ("frames", "fps", "seconds")
 DECIDED = (
     "sampler", "schedule", "steps", "cfg_scale", "distilled_cfg_scale", "clip_skip", "width", "height", *LENGTH, "vae",
+    "start_on", "strength",
 )  # fmt: skip
 
 
@@ -27,8 +28,9 @@ def fitted(fitting: Fitting | None, side: int, vaes: Sequence[str] = ()) -> list
     """Values for the widgets of ``DECIDED`` as a model wants them; where nobody knows what it
     wants, only its size."""
     large = [*size(fitting, side, side).values(), *length(fitting).values()]
+    start = picture(fitting).values()
     if fitting is None:
-        return [*[gr.skip()] * 5, clip_skip(None), *large, vae_menu(vaes)]
+        return [*[gr.skip()] * 5, clip_skip(None), *large, vae_menu(vaes), *start]
     return [
         sampler_menu(fitting, fitting.sampler),
         schedule_menu(fitting.sampler, fitting.schedule),
@@ -38,6 +40,7 @@ def fitted(fitting: Fitting | None, side: int, vaes: Sequence[str] = ()) -> list
         clip_skip(fitting),
         *large,
         vae_menu(vaes),
+        *start,
     ]
 
 
@@ -45,6 +48,17 @@ def vae_menu(vaes: Sequence[str], chosen: str = "") -> Any:
     """The VAEs that go with a model; not shown where there are none."""
     value = chosen if chosen in vaes else OWN_VAE
     return gr.Dropdown(choices=[OWN_VAE, *vaes], value=value, visible=bool(vaes))
+
+
+def picture(fitting: Fitting | None, **told: Mapping[str, Any]) -> dict[str, Any]:
+    """What becomes of the canvas's picture: a model that edits looks at it and starts from noise, so that there is no
+    strength to choose. ``told`` is what else a widget shall be told, by its name."""
+    edits = fitting is not None and fitting.edits
+    label = "Look at its picture" if edits else "Start from its picture"
+    return {
+        "start_on": gr.Checkbox(label=label, **told.get("start_on", {})),
+        "strength": gr.Slider(visible=not edits, **told.get("strength", {})),
+    }
 
 
 def size(fitting: Fitting | None, width: int, height: int) -> dict[str, Any]:

@@ -22,7 +22,8 @@ def text(state: State, queue: int, kept: Gauge) -> str:
     """HTML of one reading."""
     if not state.ready:
         return f'<span class="sw-busy" role="status">{escape(state.message)} …</span>'
-    parts = [f"<b>{escape(state.placement)}</b>"]
+    placement = escape(state.placement)
+    parts = [f'<b title="{placement}">{placement}</b>']
     if state.step_s:
         parts.append(f"{1 / state.step_s:.1f} steps/s")
         parts.append(f"previews cost {state.preview_share:.0%}")

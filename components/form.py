@@ -16,7 +16,7 @@ from PIL import Image
 from components.canvas import Layers
 from components.controls import LOCKED, RANDOM
 from components.drawing import LINES, OFF, ONLY_MASKED, OWN, PICTURE, UNITS, WHOLE
-from components.fitting import OWN_VAE, clip_skip, length, sampler_menu, schedule_menu, size, vae_menu
+from components.fitting import OWN_VAE, clip_skip, length, picture, sampler_menu, schedule_menu, size, vae_menu
 from studio import GenerationRequest, Run, Studio
 from studio.canvas import preprocess
 from studio.errors import RequestRefused
@@ -115,6 +115,8 @@ class Form:
         if layers.picture and given["start_on"]:
             bring = self._studio.collection.bring
             drawn = {name: given[name] for name in ("strength", "resize_mode")}
+            if self._studio.library.edits(given["model"]):
+                drawn["strength"] = 1.0  # whatever its slider says, which is not shown
             drawn["image"] = bring(layers.picture, owner)
             if layers.mask:
                 drawn["inpaint"] = _inpaint(given, bring(layers.mask, owner), layers.extended)
@@ -189,10 +191,11 @@ class Form:
         values |= {"batch_size": told["batch_size"] if "branch" in fields else 1, "batch_count": 1, "loops": 1}
         values |= {name: told[name] for name in ("variation_seed", "variation_strength", "seed")}
         values |= {"seed_mode": LOCKED} | self._canvas(told, owner)
+        values |= picture(fits, start_on={"value": True}, strength={"value": told["strength"]})
         return tuple(values.get(name, gr.skip()) for name in self._names)
 
     def _canvas(self, told: dict[str, Any], owner: str) -> dict[str, Any]:
-        values: dict[str, Any] = {name: told[name] for name in ("strength", "resize_mode")} | {"start_on": True}
+        values: dict[str, Any] = {"resize_mode": told["resize_mode"]}
         values |= {f"{number}.source": OFF if number else LINES for number in range(UNITS)}
         if (inpaint := told["inpaint"]) is not None:
             area = ONLY_MASKED if inpaint.only_masked else WHOLE

@@ -11,6 +11,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -101,10 +102,8 @@ class Models:
         kind = _text(asked.get("kind"))
         of_kind = [found for found in fitting if not kind or _kind(found) == kind]
         first = max(_number(asked.get("first")), 0)
-        vaes = {found.path: name for name, found in self._studio.library.of_kind(Kind.VAE).items()}
-        tags = {found.path: name for name, found in self._studio.library.of_kind(Kind.LORA).items()}
-        painted = self._studio.library.painted_as() | {found.path: found.name for found in OURS}
-        shown = [self._row(found, painted, tags, vaes, owner) for found in of_kind[first : first + MOST_MODELS]]
+        uses = self._uses()
+        shown = [self._row(found, uses, owner) for found in of_kind[first : first + MOST_MODELS]]
         state = {"all": len(there), "scanning": self._studio.library.scanning, "owner": owner}
         return {"models": shown, "total": len(of_kind), "kinds": dict(counts)} | state
 
@@ -183,17 +182,35 @@ class Models:
             raise gr.Error(f"This VAE does not go with {model}: choose another model first.", print_exception=False)
         return vae_menu(fitting, str(name))
 
+    def leads(self, event: gr.EventData) -> Any:
+        """The menu of ControlNets, with one of them chosen.
+
+        Raises:
+            gr.Error: if it is not here any more.
+        """
+        name, there = event._data.get("name"), self._studio.library.controls
+        if name not in there:
+            raise gr.Error("This ControlNet is not here any more: look at the list again.", print_exception=False)
+        return gr.Dropdown(choices=there, value=str(name))
+
     def _all(self) -> Iterable[Found]:
         return [*OURS, *sorted(self._studio.library.found, key=lambda found: found.name.lower())]
 
-    def _row(
-        self, found: Found, painted: dict[Any, str], tags: dict[Any, str], vaes: dict[Any, str], owner: bool
-    ) -> Asked:
+    def _uses(self) -> dict[str, dict[Path, str]]:
+        """For each of the things that a row offers to do with a model, the names it is asked for by."""
+        library = self._studio.library
+        return {
+            "paint": library.painted_as() | {found.path: found.name for found in OURS},
+            "tag": {found.path: f"<lora:{name}:1>" for name, found in library.of_kind(Kind.LORA).items()},
+            "vae": {found.path: name for name, found in library.of_kind(Kind.VAE).items()},
+            "control": {library.control_folder(name): name for name in library.controls},
+        }
+
+    def _row(self, found: Found, uses: dict[str, dict[Path, str]], owner: bool) -> Asked:
         """What the page shows of a model."""
-        paint = painted.get(found.path, "")
-        known: Asked = {"id": _key(found), "name": paint or found.name, "kind": _kind(found)}
-        known |= {"family": found.nature.family, "paint": paint, "picture": _picture(found) is not None}
-        known |= {"tag": f"<lora:{tags[found.path]}:1>" if found.path in tags else "", "vae": vaes.get(found.path, "")}
+        offered = {use: names.get(found.path, "") for use, names in uses.items()}
+        known: Asked = {"id": _key(found), "name": offered["paint"] or found.name, "kind": _kind(found)}
+        known |= offered | {"family": found.nature.family, "picture": _picture(found) is not None}
         if not owner:
             return known
         sha256 = self._studio.library.sha256(found)
@@ -210,6 +227,7 @@ class Models:
             known
             | said
             | {"size": size_of(found.size), "hash": short(sha256), "problem": found.problem}
+            | {"lacking": "" if found in OURS else self._studio.library.lacking(found)}
             | {"facts": [(name, value) for name, value in facts.items() if value]}
         )
 

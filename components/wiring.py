@@ -17,7 +17,6 @@ from components.gallery import Gallery
 from components.how import How
 from components.models import Models
 from components.suggestions import surprise
-from studio import advice
 from studio.canvas.preprocess import is_ready
 from studio.presets import PREPROCESSORS
 
@@ -36,6 +35,16 @@ PAINT = """async (picture) => {
   await window.stepwise.onCanvas(picture);
   document.querySelector('#tabs button[role="tab"]').click();
   setTimeout(() => document.querySelector('#paint').click(), 300);
+}"""
+CANVAS_OPEN = """() => {
+  window.stepwise.showCanvas(true);
+  const open = (tries) => {  // the panel is made when its tab is shown for the first time
+    const head = document.querySelector('#controls .label-wrap');
+    if (!head) return tries && setTimeout(open, 100, tries - 1);
+    if (!head.classList.contains('open')) head.click();
+    window.stepwise.showWidget('#control-0');
+  };
+  open(30);
 }"""
 CLICK_DOWNLOAD = "() => setTimeout(() => document.querySelector('#download')?.click(), 100)"
 
@@ -64,6 +73,8 @@ def bind(made: Bindings, controls: Controls, actions: Actions, branching: Branch
     _fill(made, controls, actions, parts.drawn)
     _draw(made, controls, parts.drawn)
     _advise(made, controls, actions, parts.drawn)
+    for box, note in ((controls.prompt, actions.count), (controls.negative_prompt, actions.negative_count)):
+        page.load(made.count, [box, controls.model], note, **QUICK)
     gr.Timer(footer.EVERY_S).tick(made.footer, outputs=parts.footer, **QUICK)
     gr.on([page.load, controls.model.focus], made.models, outputs=controls.model, **QUICK)
     page.load(made.clip_skip, controls.model, controls.clip_skip, **QUICK)
@@ -125,9 +136,14 @@ def _fill(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingAc
     sent = [drawn.sent_picture, drawn.sent_mask]
     filled = actions.open_picture.upload(made.fill, actions.open_picture, [*sent, *controls.inputs()], **QUICK)
     filled.then(None, _as_it_was(controls, sent), js=AS_IT_WAS)
-    settings = [getattr(controls, name) for name in fitting.DECIDED]
-    controls.model.input(made.fitted, controls.model, settings, **QUICK)
+    controls.model.input(made.fitted, controls.model, _decided(controls), **QUICK)
     controls.sampler.input(fitting.schedule_menu, [controls.sampler, controls.schedule], controls.schedule, **QUICK)
+
+
+def _decided(controls: Controls) -> list[Any]:
+    """The widgets that the model decides about."""
+    named = dict(controls.named())
+    return [named[name] for name in fitting.DECIDED]
 
 
 def _as_it_was(controls: Controls, sent: list[Any]) -> list[Any]:
@@ -203,8 +219,9 @@ def bind_models(made: Bindings, shown: Models, controls: Controls, models: Any) 
         name = shown.chosen(event)
         return [gr.Dropdown(choices=shown.names, value=name), *made.fitted(name)]
 
+    models.lead(shown.leads, outputs=controls.drawing.units[0].model, **QUICK).then(None, js=CANVAS_OPEN)
     models.decode(shown.decodes, [controls.model], controls.vae, **QUICK)
-    models.use(use, outputs=[controls.model, *(getattr(controls, name) for name in fitting.DECIDED)], **QUICK)
+    models.use(use, outputs=[controls.model, *_decided(controls)], **QUICK)
 
 
 def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingActions) -> None:
@@ -214,9 +231,9 @@ def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: Drawing
     for box, note in counted:
         gr.on([box.change, controls.model.change], made.count, [box, controls.model], note, **QUICK)
     gr.on(
-        [controls.steps.change, controls.drawing.strength.change],
-        lambda steps, strength: advice.on_strength(steps or 0, strength or 0),
-        [controls.steps, controls.drawing.strength],
+        [controls.steps.change, controls.drawing.strength.change, controls.model.change],
+        made.on_strength,
+        [controls.steps, controls.drawing.strength, controls.model],
         drawn.strength_note,
         **QUICK,
     )

@@ -59,8 +59,10 @@ def on_size(width: float, height: float, native: int) -> str:
     return ""
 
 
-def on_strength(steps: int, strength: float) -> str:
-    """Where the reverse process takes over from the picture's own noising."""
+def on_strength(steps: int, strength: float, fitting: Fitting | None = None) -> str:
+    """Where the reverse process takes over from the picture's own noising; a model that edits starts from noise."""
+    if fitting is not None and fitting.edits:
+        return "This model looks at the picture and paints a new one: say in the prompt what shall change."
     taken = min(int(steps * strength), steps)
     if not taken:
         return "So little strength leaves no step to take: raise it."

@@ -323,7 +323,7 @@ class Engine:
             self._once_more(active, error)
         except Exception as error:
             self._leave(active)
-            self._fail(active.run, error)
+            self._fail(active.run, self._lean(active, error))
         else:
             if active.painting.waiting is None and active.painting.latents is not None:
                 self._leave(active)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
+from collections.abc import Sequence
 
 import torch
 
 from studio.active import Active
-from studio.clips import beside
+from studio.clips import Clip, beside
 from studio.diffusion import preview
-from studio.endings import failure
+from studio.endings import failure, is_out_of_memory
 from studio.errors import NotANumber
 from studio.events import Finished, Produced, Step
 from studio.gallery.collection import Collection
+from studio.models import keeping
 from studio.status import Status
 from studio.timeline.record import RecordedStep
 
@@ -46,6 +48,20 @@ class Output:
             log.warning("no preview of step %d: %s", step.index, error)
         active.run.post(dataclasses.replace(step, preview=picture, decoded=decoded))
 
+    def _decoded(self, active: Active, latents: torch.Tensor) -> tuple[torch.Tensor, Sequence[Clip]]:
+        """The finished pictures, and their films or sounds. Where the memory is not enough for all at once, the steps
+        are not lost: the autoencoder takes them in parts, from now on."""
+        model, request = active.painting.model, active.run.request
+        try:
+            return model.finished(latents, request)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        keeping.slim(model.family.vae)
+        return model.finished(latents, request)
+
     def finish(self, active: Active) -> None:
         """Decode, write, then say so: pictures and their rows are durable before anybody hears of them."""
         run, model = active.run, active.painting.model
@@ -54,7 +70,7 @@ class Output:
             run.post(Finished(run=run.id, elapsed_s=active.elapsed_s, notes=run.notes))
             return
         try:
-            decoded, clips = model.finished(active.painting.latents, run.request)
+            decoded, clips = self._decoded(active, active.painting.latents)
             if not decoded.isfinite().all():
                 raise NotANumber("The autoencoder answered values that are not numbers. Try another one.")
             made = preview.to_pictures(decoded)

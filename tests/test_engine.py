@@ -24,8 +24,8 @@ def asked(**values: Any) -> GenerationRequest:
     return GenerationRequest(**(SMALL | {"steps": 6, "seed": 3} | values))
 
 
-def raising(error: Exception) -> Callable[[Any], Any]:
-    def spoil(_: Any) -> Any:
+def raising(error: Exception) -> Callable[..., Any]:
+    def spoil(*_: Any) -> Any:
         raise error
 
     return spoil
@@ -228,6 +228,36 @@ def test_one_ill_job_does_not_take_its_neighbours_along(studio: Studio) -> None:
     with denoiser(studio, too_much_together):
         runs = [studio.submit(asked(seed=seed)) for seed in range(3)]
         assert [type(last(run)) for run in runs] == [Finished] * 3
+
+
+def test_a_picture_too_large_to_decode_at_once_is_decoded_in_parts(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All its steps have been taken by then."""
+    finished, tried = LoadedModel.finished, []
+
+    def decoded(model: LoadedModel, *given: Any) -> Any:
+        tried.append(model.family.vae.use_slicing)
+        if not tried[-1]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return finished(model, *given)
+
+    monkeypatch.setattr(LoadedModel, "finished", decoded)
+    run = studio.submit(asked(model="tiny-epsilon"))
+    assert run.result.paths
+    assert tried == [False, True]
+
+
+def test_memory_that_runs_out_while_words_are_read_leaves_the_model_leaner(models: Path, tmp_path: Path) -> None:
+    with Studio(Settings(models=(models,), outputs=tmp_path, device="cpu", precision="fp32")) as studio:
+        assert studio.submit(asked(model="tiny-v")).result.paths
+        assert studio.engine is not None
+        encoder = studio.engine.model("tiny-v").family.pipeline.text_encoder
+        encoder.register_forward_pre_hook(raising(torch.OutOfMemoryError("CUDA out of memory")), with_kwargs=True)
+        end = last(studio.submit(asked(model="tiny-v", prompt="another")))
+        assert isinstance(end, Failed)
+        assert "kept in less memory" in end.sentence
+        assert studio.submit(asked(model="tiny-v")).result.paths
 
 
 @pytest.mark.parametrize(("value", "end"), [(-1.0, Finished), (float("nan"), Failed)], ids=["black", "no number"])

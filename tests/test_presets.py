@@ -5,8 +5,9 @@ from __future__ import annotations
 import diffusers
 import pytest
 
+from studio import GenerationRequest, limits
 from studio.diffusion.sigmas import SCHEDULES as COMPUTED
-from studio.presets import AUTOMATIC, SAMPLERS, SCHEDULES, known_as, schedules_of
+from studio.presets import AUTOMATIC, FITTING, SAMPLERS, SCHEDULES, known_as, schedules_of
 
 WEB_UI = {
     *("DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 2S a", "DPM++ 3M SDE", "Euler a", "Euler"),
@@ -68,6 +69,17 @@ def test_automatic_is_what_the_web_ui_makes_of_it() -> None:
     exponential = {label for label, sampler in SAMPLERS.items() if sampler.automatic == "Exponential"}
     assert karras == {"DPM++ 2M", "DPM++ SDE", "DPM2", "DPM2 a"}
     assert exponential == {"DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 3M SDE"}
+
+
+@pytest.mark.parametrize("name", FITTING)
+def test_what_a_model_was_made_for_may_be_asked_for(name: str) -> None:
+    fitting = FITTING[name]
+    limits.check(
+        GenerationRequest(
+            prompt="a cat", sampler=fitting.sampler, schedule=fitting.schedule, steps=fitting.steps,
+            cfg_scale=fitting.cfg_scale, distilled_cfg_scale=fitting.distilled_cfg_scale, width=64, height=64,
+        )
+    )  # fmt: skip
 
 
 def test_a_sampler_nobody_knows_is_offered_every_schedule() -> None:

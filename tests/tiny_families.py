@@ -82,8 +82,9 @@ SHIFTED = {"scaling_factor": 1.5, "shift_factor": 0.06, "use_quant_conv": False,
 """How the autoencoders of these families differ: their latents are shifted as well as scaled."""
 
 
-def sd3(folder: Path) -> None:
-    """Stable Diffusion 3: patches of two by two latents, three text encoders, a fixed shift."""
+def sd3(folder: Path, **more: Any) -> None:
+    """Stable Diffusion 3: patches of two by two latents, three text encoders, a fixed shift. ``more`` is told the
+    transformer."""
     torch.manual_seed(0)
     StableDiffusion3Pipeline(
         transformer=SD3Transformer2DModel(
@@ -98,6 +99,7 @@ def sd3(folder: Path) -> None:
             pooled_projection_dim=64,
             out_channels=16,
             pos_embed_max_size=16,
+            **more,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
         vae=vae(16, **SHIFTED),
@@ -108,6 +110,11 @@ def sd3(folder: Path) -> None:
         text_encoder_3=t5(64),
         tokenizer_3=t5_tokenizer(),
     ).save_pretrained(folder)
+
+
+def sd35(folder: Path) -> None:
+    """Stable Diffusion 3.5 medium: queries and keys are normalised, the first layers look at the picture twice."""
+    sd3(folder, qk_norm="rms_norm", dual_attention_layers=(0,))
 
 
 def flux(folder: Path, told: bool = True, kind: Any = FluxPipeline, channels: int = 64) -> None:

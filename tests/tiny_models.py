@@ -111,17 +111,19 @@ def stable_diffusion(folder: Path, prediction: str = "epsilon", channels: int = 
     pipeline.save_pretrained(folder, safe_serialization=True)
 
 
-def stable_diffusion_xl(folder: Path, channels: int = 4, layers: int = 2) -> None:
-    """A Stable Diffusion XL pipeline of that size: two text encoders, the second of so many
-    ``layers``, size and pooled words in the time embedding."""
+def stable_diffusion_xl(
+    folder: Path, channels: int = 4, layers: int = 2, widths: tuple[int, int] = (32, 48), **more: Any
+) -> None:
+    """A Stable Diffusion XL pipeline of that size: two text encoders of those ``widths``, the second of so many
+    ``layers``, size and pooled words in the time embedding. ``more`` is told the UNet."""
     torch.manual_seed(0)
     pipeline = StableDiffusionXLPipeline(
         vae=vae(),
-        text_encoder=text_encoder(),
-        text_encoder_2=text_encoder(CLIPTextModelWithProjection, width=48, layers=layers),
+        text_encoder=text_encoder(width=widths[0]),
+        text_encoder_2=text_encoder(CLIPTextModelWithProjection, width=widths[1], layers=layers),
         tokenizer=tokenizer(),
         tokenizer_2=tokenizer(pad_token="!"),
-        unet=unet(in_channels=channels, **XL),
+        unet=unet(in_channels=channels, **(XL | more)),
         scheduler=_scheduler("epsilon"),
         add_watermarker=False,
     )

@@ -89,7 +89,8 @@ document.addEventListener("stepwise:look", ({ detail }) => {
   reveal(detail.count > 0);
   if (detail.count <= 0) {
     find("which").textContent = "a step";
-    find("hint").textContent = detail.index < -1 || (detail.run && detail.index < 0 && !detail.busy)
+    const noised = detail.run && detail.index < 0 && !detail.busy && detail.state !== "failed";
+    find("hint").textContent = detail.index < -1 || noised
       ? "Here the picture you start from is being noised; the model has not done anything yet."
       : "Paint something, then look inside any of its steps here.";
     return;

@@ -2,7 +2,7 @@
 // as the gallery does; only the choice of a model is an event.
 const find = (name) => element.querySelector(`.sw-m-${name}`);
 const section = element.querySelector(".sw-models"), list = find("list"), search = find("find");
-const EVERY_MS = 1000, LOOK_MS = 3000, PAUSE_MS = 200, THUMBS = 12, GIGABYTE = 1e9, MEGABYTE = 1e6;
+const EVERY_MS = 1000, LOOK_MS = 3000, PAUSE_MS = 200, THUMBS = 12, LIT_MS = 1500, FOOT = 100, GIGABYTE = 1e9, MEGABYTE = 1e6;
 const KINDS = { checkpoint: "Checkpoints", LoRA: "LoRAs", VAE: "VAEs", ControlNet: "ControlNets", "textual inversion": "Embeddings", "text encoder": "Text encoders", unknown: "Unknown", unreadable: "Cannot be read" };
 const ONE = { checkpoint: "Checkpoint", unreadable: "Cannot be read", unknown: "Unknown kind", "textual inversion": "Embedding", "text encoder": "Text encoder" };
 let side = "here", kind = "", shown = [], entries = [], progress = {}, round = 0, typed = null, following = null, looking = null;
@@ -112,6 +112,7 @@ function image(source) {
 function row(model) {
   const item = made("li", model.problem ? "problem" : ""), details = made("details"), [summary, text] = head(model, portrait(model));
   if (model.problem) text.append(made("span", "said", model.problem));
+  else if (model.lacking) text.append(made("span", "lacking", model.lacking));
   else if (model.words) text.append(made("span", "words", model.words));
   const facts = [["Title", model.title], ["Trigger words", model.words], ["Notes", model.notes], ["Licence", model.licence], ...(model.facts || [])].filter(([, value]) => value);
   if (facts.length) {
@@ -125,8 +126,9 @@ function row(model) {
     item.append(plain);
   }
   if (model.tag) item.append(act(button("Add to prompt", () => addToPrompt(model.tag)), `Add ${model.name} to the prompt`));
-  if (model.vae) item.append(act(button("Use this VAE", () => send("decode", model.vae)), `Use the VAE ${model.vae}`));
-  if (model.paint) item.append(act(button("Paint with it", () => send("use", model.paint)), `Paint with ${model.paint}`));
+  if (model.vae) item.append(act(button("Use this VAE", () => send("decode", model.vae, "#vae")), `Use the VAE ${model.vae}`));
+  if (model.control) item.append(act(button("Use on the canvas", () => send("lead", model.control)), `Use ${model.control} on the canvas`));
+  if (model.paint) item.append(act(button("Paint with it", () => send("use", model.paint, "#model")), `Paint with ${model.paint}`));
   return item;
 }
 
@@ -142,12 +144,26 @@ function addToPrompt(tag) {
   box.value = `${box.value.trimEnd()} ${tag}`.trimStart();
   box.dispatchEvent(new Event("input", { bubbles: true }));
   document.querySelector('#tabs button[role="tab"]').click();
+  window.stepwise.showWidget("#prompt");
 }
 
-function send(event, name) {
+function send(event, name, widget) {
   trigger(event, { name });
   document.querySelector('#tabs button[role="tab"]').click();
+  if (widget) window.stepwise.showWidget(widget);
 }
+
+// A person who chose something here sees where it went: brought into sight, and lit up for a moment.
+function showWidget(selector) {
+  setTimeout(() => {
+    const widget = document.querySelector(selector), box = widget && widget.getBoundingClientRect();
+    if (!box) return;
+    if (box.top < 0 || box.bottom > innerHeight - FOOT) widget.scrollIntoView({ block: "center" });
+    const lit = (colour) => ({ outline: `2px solid ${colour}`, outlineOffset: "4px", borderRadius: "10px" });
+    widget.animate([lit("var(--sw-accent)"), lit("transparent")], { duration: LIT_MS, easing: "ease-in" });
+  }, PAUSE_MS);
+}
+window.stepwise = Object.assign(window.stepwise || {}, { showWidget });
 
 async function fetchThumbs() {
   const wanted = [...list.querySelectorAll(".sw-m-portrait[data-id]:empty, .sw-m-portrait[data-id]:not(:has(img))")].map((place) => place.dataset.id).filter((id) => !thumbs.has(id));

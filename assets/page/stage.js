@@ -5,7 +5,7 @@ const find = (name) => element.querySelector(`.sw-${name}`);
 const section = find("stage"), figure = find("picture"), image = find("main"), other = find("other");
 const strip = find("strip"), scrub = find("scrub"), play = find("play"), slide = find("slide");
 const BUSY = ["painting", "queued", "loading"], VIEWS = ["x0", "xt", "change"], MOST_KEPT = 600;
-const WAITING = { queued: "Waiting", loading: "Loading" };
+const WAITING = { queued: "Waiting", loading: "Loading", failed: "Not painted" };
 let run = null, chosen = null, playing = null, mode = "x0", asking = false, versus = null, told = "";
 const kept = new Map(); // pictures that were asked for, by run, step and view
 
@@ -245,6 +245,7 @@ function update() {
     strip.replaceChildren();
     if (!steps().length) image.removeAttribute("src");
     figure.classList.toggle("sw-broad", Boolean(value.kind));
+    figure.classList.toggle("sw-sound", value.kind === "sound");
     if (value.ratio) figure.style.setProperty("--ratio", value.ratio);
   }
   fill();

@@ -5,11 +5,19 @@ from __future__ import annotations
 import inspect
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import ControlNetModel
+from diffusers.loaders.single_file_utils import (
+    DIFFUSERS_TO_LDM_MAPPING,
+    LDM_CONTROLNET_KEY,
+    convert_controlnet_checkpoint,
+)
+from safetensors.torch import load_file
+from torch import Tensor
 
 from studio.models import single_file
 from studio.models.beside import read_json
@@ -31,5 +39,18 @@ def read(path: Path) -> ControlNetModel:
     options: dict[str, Any] = {"local_files_only": True, "torch_dtype": torch.float32}
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
-        module: ControlNetModel = ControlNetModel.from_single_file(str(path), config=folder, **options)
+        module: ControlNetModel = ControlNetModel.from_single_file(
+            _named(load_file(path), config), config=folder, **options
+        )
     return module
+
+
+def _named(tensors: dict[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """A file's tensors under diffusers' names. diffusers' own converter leaves out the layers by which Stable Diffusion
+    XL knows sizes and pooled words, though it has a table of their names."""
+    named: dict[str, Tensor] = convert_controlnet_checkpoint(tensors, config)
+    for name, original in DIFFUSERS_TO_LDM_MAPPING["controlnet"]["addition_embed_type"].items():
+        for there in (original, LDM_CONTROLNET_KEY + original):
+            if there in tensors:
+                named[name] = tensors[there]
+    return named

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from studio.models.alone import bare, family_of_layers, purpose
 from studio.models.header import Header
 
 
@@ -43,11 +44,9 @@ _FAMILIES = {
     "xl_": "SDXL",
     "playground-v2-5": "Playground 2.5",
     "stable_cascade": "Stable Cascade",
-    "sd35": "SD 3.5",
     "sd3": "SD 3",
     "flux-2": "FLUX.2",
     "flux-3": "FLUX.3",
-    "flux-fill": "FLUX.1 Fill",
     "flux": "FLUX.1",
     "chroma": "Chroma",
     "z-image": "Z-Image",
@@ -94,7 +93,18 @@ _CONTROLNET = (
     "control_model.time_embed.0.weight",
     "input_hint_block.0.weight",
     "controlnet_cond_embedding.conv_in.weight",
+    "controlnet_blocks.0.weight",
 )
+_QUANTIZED = {
+    ".scale_weight": "with scales beside them, as ComfyUI reads them",
+    ".weight_scale": "with scales beside them, as ComfyUI reads them",
+    ".comfy_quant": "as ComfyUI reads them",
+    ".wscales": "for Nunchaku",
+    ".quant_state.bitsandbytes__nf4": "of bitsandbytes",
+    ".quant_state.bitsandbytes__fp4": "of bitsandbytes",
+}
+"""How the names of what stands beside quantized weights end, and who reads those."""
+UNION = "This is a ControlNet-Union, which cannot be read: get a ControlNet for one kind of lines or maps."
 
 
 def nature_of(header: Header) -> Nature:
@@ -121,6 +131,14 @@ def unsupported(header: Header) -> str:
         return "This is a Control-LoRA, which cannot be read: get the whole ControlNet that it was made from."
     if any(name.startswith("lllite_") for name in names):
         return "This is a ControlNet-LLLite, which cannot be read: get a whole ControlNet for the same lines or maps."
+    if "task_embedding" in names:
+        return UNION
+    if "controlnet_blocks.0.weight" in names:
+        return "This is a ControlNet for a transformer, which is read as a diffusers folder: get that, with its config."
+    if made_by := next((by for end, by in _QUANTIZED.items() if any(name.endswith(end) for name in names)), ""):
+        return f"Its weights are numbers of few bits {made_by}, which cannot be read: get it in bf16, fp16 or as GGUF."
+    if family_of_layers(bare(header).tensors) == "PixArt":
+        return "This is a transformer of PixArt, which cannot be read from one file: get the diffusers folder."
     return ""
 
 
@@ -132,20 +150,25 @@ def nature_of_gguf(header: Header) -> Nature:
 
 
 def _checkpoint(header: Header) -> Nature:
+    inner = bare(header)
+    inferred = "" if family_of_layers(inner.tensors) else _inferred(header) or _inferred(inner)
+    family = next((name for start, name in _FAMILIES.items() if inferred.startswith(start)), "")
+    family = purpose(family_of_layers(inner.tensors) or family, inner)
+    if not family:
+        return Nature(Kind.UNKNOWN)
+    inpainting = "inpaint" in inferred or family == "FLUX.1 Fill"
+    return Nature(Kind.CHECKPOINT, family, inpainting, _prediction(header))
+
+
+def _inferred(header: Header) -> str:
     """By diffusers' own tables. Its last resort is "v1", so that one has to be shown by its key."""
     from diffusers.loaders.single_file_utils import CHECKPOINT_KEY_NAMES, infer_diffusers_model_type
 
     try:
         inferred = str(infer_diffusers_model_type(header.tensors))
     except (LookupError, TypeError, ValueError, AttributeError, UnboundLocalError):
-        return Nature(Kind.UNKNOWN)  # it has a known key of a shape that no model has
-    if inferred == "v1" and CHECKPOINT_KEY_NAMES["v1"] not in header.tensors:
-        return Nature(Kind.UNKNOWN)
-    family = next((name for start, name in _FAMILIES.items() if inferred.startswith(start)), "")
-    if not family:
-        return Nature(Kind.UNKNOWN)
-    inpainting = "inpaint" in inferred or inferred == "flux-fill"
-    return Nature(Kind.CHECKPOINT, family, inpainting, _prediction(header))
+        return ""  # it has a known key of a shape that no model has
+    return "" if inferred == "v1" and CHECKPOINT_KEY_NAMES["v1"] not in header.tensors else inferred
 
 
 def _prediction(header: Header) -> str:

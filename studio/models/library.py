@@ -13,6 +13,7 @@ from studio.models.beside import read_json
 from studio.models.family import Kind, Nature
 from studio.models.hashes import Hashes
 from studio.models.layouts import model_folders
+from studio.models.lending import lacking, lenders, nearest
 from studio.models.scan import WHOLE_FILES, Found, candidates, describe, hub_cache
 from studio.presets import CLIP_TOKENIZER, FITTING, PRESETS, Fitting
 from studio.prompting.lora_tags import LoraTag, lora_tags
@@ -220,7 +221,11 @@ class Library:
         """
         path = self.folder(name)
         found = next((found for found in self.found if found.path == path), None)
-        return Source(path) if found is None else Source(path, found.nature, self._lender(found))
+        return Source(path) if found is None else Source(path, found.nature, nearest(path, lenders(found, self.found)))
+
+    def lacking(self, found: Found) -> str:
+        """Why nobody can paint with a checkpoint that was read, as a sentence; empty where one can."""
+        return lacking(found, self.found)
 
     def rescan(self) -> None:
         """Look at what is new or has changed, and forget what is gone. Results appear as they come."""
@@ -295,12 +300,8 @@ class Library:
     def _folders(self) -> dict[str, Path]:
         """Folders by name, the embedded ones first."""
         embedded = {EMBEDDED: EMBEDDED_FOLDER, EMBEDDED_QUICK: EMBEDDED_FOLDER / "few-steps"}
-        loadable = (found for found in self.found if found.paintable and (not found.borrows or self._lender(found)))
+        loadable = (it for it in self.found if it.paintable and (not it.borrows or lenders(it, self.found)))
         return embedded | {name: found.path for name, found in _by_name(loadable, taken=embedded).items()}
-
-    def _lender(self, borrower: Found) -> Path | None:
-        alike = (found for found in self.found if found.paintable and found.path.is_dir())
-        return next((found.path for found in alike if found.nature.family == borrower.nature.family), None)
 
 
 def _by_name(models: Iterable[Found], taken: Collection[str] = ()) -> dict[str, Found]:

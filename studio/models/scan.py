@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from studio.errors import UnreadableModel
+from studio.models.alone import edition
 from studio.models.beside import as_object, beside, read_json, said
-from studio.models.family import Kind, Nature, nature_of, nature_of_gguf, unsupported
+from studio.models.family import UNION, Kind, Nature, nature_of, nature_of_gguf, unsupported
 from studio.models.gguf import is_gguf, read_gguf
 from studio.models.header import Header, read_header
 from studio.presets import FITTING
@@ -162,6 +163,7 @@ def _describe_file(path: Path) -> Found:
     header = read_gguf(path) if binary else read_header(path)
     if problem := unsupported(header):
         raise UnreadableModel(problem)
+    nature = nature_of_gguf(header) if binary else nature_of(header)
     inside, outside = header.metadata, beside(path)
 
     def told(*names: str) -> str:
@@ -170,7 +172,7 @@ def _describe_file(path: Path) -> Found:
     return Found(
         path,
         printable(path.stem),
-        nature_of_gguf(header) if binary else nature_of(header),
+        replace(nature, family=edition(nature.family, path.stem)),
         _size(path),
         title=told("modelspec.title", "ss_output_name") or outside.title,
         licence=told("modelspec.license", "general.license"),
@@ -200,6 +202,8 @@ def _folder_nature(folder: Path) -> Nature:
         kind = str(config.get("_class_name", ""))
         if kind in TRANSFORMER_CONTROLS:
             return Nature(Kind.CONTROLNET, TRANSFORMER_CONTROLS[kind])
+        if kind.startswith("ControlNetUnion"):
+            raise UnreadableModel(UNION)
         if kind.startswith("ControlNet"):
             width = config.get("cross_attention_dim")
             return Nature(Kind.CONTROLNET, {**_BY_TEXT_WIDTH, 2048: "SDXL"}.get(_number(width), ""))

@@ -60,7 +60,12 @@ def read(source: VaeSource, placement: Placement) -> nn.Module:
         kind = getattr(diffusers, str(own["_class_name"]))
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "config.json").write_bytes((source.like / "config.json").read_bytes())
-            module = kind.from_single_file(str(source.path), config=folder, **options)
+            try:
+                module = kind.from_single_file(str(source.path), config=folder, **options)
+            except ValueError as error:  # of what shape each tensor would have to be
+                raise ModelUnavailable(
+                    f"The VAE {source.name!r} is not laid out as this model's own. Choose another, or Automatic."
+                ) from error
     return module.to(placement.device)  # type: ignore[no-any-return]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from studio.models.alone import DENOISER_KEYS
 from studio.models.gguf import is_gguf, read_gguf
 from studio.models.header import read_header
 from studio.models.library import Source
@@ -12,7 +13,6 @@ from studio.models.memory import Weights
 
 DENOISERS = ("unet", "transformer", "transformer_2")
 AUTOENCODERS = ("vae", "vqvae")
-DENOISER_KEYS = ("model.diffusion_model.", "diffusion_model.")
 VAE_KEYS = ("first_stage_model.", "vae.")
 
 

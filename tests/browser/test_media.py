@@ -60,6 +60,14 @@ def paint(page: Page, **numbers: int) -> None:
     page.locator("#paint").click()
 
 
+def top(page: Page, selector: str) -> float:
+    return float(page.locator(selector).evaluate("(it) => it.getBoundingClientRect().top"))
+
+
+def bottom(page: Page, selector: str) -> float:
+    return float(page.locator(selector).evaluate("(it) => it.getBoundingClientRect().bottom"))
+
+
 def shoot(page: Page, name: str) -> None:
     """A picture of the page, where somebody asked for them."""
     if folder := os.environ.get("STEPWISE_SHOTS"):
@@ -99,7 +107,14 @@ def test_a_sound_is_heard(page: Page) -> None:
     expect(page.get_by_label("Sound 1 of 1")).to_be_visible(timeout=WAIT_MS)
     page.wait_for_function(DURATION, arg="#stage .sw-clips audio")
     expect(page.locator("#stage .sw-main")).to_be_visible()
+    assert bottom(page, "#stage .sw-main") <= top(page, "#stage audio"), "the player covers nothing of the spectrogram"
     shoot(page, "sound")
+    page.get_by_role("tab", name="Gallery").click()
+    page.locator("#gallery .sw-picture-button").first.click()
+    expect(page.locator("#gallery .sw-seen img")).to_be_visible()
+    expect(page.locator("#gallery audio")).to_be_visible()
+    assert bottom(page, "#gallery .sw-seen img") <= top(page, "#gallery audio")
+    page.keyboard.press("Escape")
     choose(page, "stepwise-embedded")
     expect(page.locator("#width")).to_be_visible()
     expect(page.locator("#seconds")).to_be_hidden()

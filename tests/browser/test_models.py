@@ -27,6 +27,8 @@ def models(page: Page, served: Served, tmp_path: Path) -> Iterator[Page]:
     folder, before, downloads = tmp_path / "models", served.studio.library, served.studio.downloads
     lora(folder / "Lora" / "fox.safetensors", {"modelspec.trigger_phrase": HOSTILE, "modelspec.license": "mit"})
     pipeline(folder / "mine", cross_attention_dim=768)
+    (folder / "lines").mkdir()
+    (folder / "lines" / "config.json").write_text('{"_class_name": "ControlNetModel", "cross_attention_dim": 768}')
     (folder / "old.ckpt").write_bytes(b"\x80\x02}q\x00.")
     library = served.studio.library = Library([folder])
     served.studio.downloads = Downloads(folder, Licences(tmp_path / "licences.json"), library.rescan)
@@ -40,7 +42,7 @@ def models(page: Page, served: Served, tmp_path: Path) -> Iterator[Page]:
 
 def test_models_are_listed_found_and_told_of(models: Page) -> None:
     rows = models.locator(".sw-m-list > li")
-    expect(rows).to_have_count(5)
+    expect(rows).to_have_count(6)
     models.get_by_role("button", name="Cannot be read").click()
     expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text("can run code when it is opened")
@@ -104,6 +106,14 @@ def test_what_goes_wrong_is_told_and_can_be_thrown_away(models: Page, hub: Hub) 
     row.get_by_role("button", name="Throw away").click()
     expect(row.get_by_role("button", name="Download")).to_be_visible()
     expect(row).not_to_contain_text("any more")
+
+
+def test_a_control_net_is_chosen_on_the_canvas(models: Page, served: Served) -> None:
+    models.get_by_role("button", name="Use lines on the canvas").click()
+    expect(models.locator("#control-0 input")).to_have_value("lines")
+    expect(models.locator("#control-0")).to_be_visible()
+    expect(models.locator("#canvas")).to_be_visible()
+    models.keyboard.press("d")
 
 
 def test_a_lora_goes_into_the_prompt(models: Page) -> None:

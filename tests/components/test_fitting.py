@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.fitting import DECIDED, fitted
+from studio.advice import on_strength
 from studio.presets import FITTING
 
 
@@ -14,6 +15,16 @@ def test_clip_skip_is_shown_for_models_that_read_it(model: str, layers: int) -> 
     assert shown.visible == bool(layers)
     assert shown.value == 1
     assert not layers or shown.maximum == layers
+
+
+@pytest.mark.parametrize(
+    ("model", "edits"), [("FLUX.1 Kontext", True), ("FLUX.2", True), ("Qwen-Image-Edit", True), ("FLUX.1", False)]
+)
+def test_strength_is_shown_for_models_that_start_from_a_picture(model: str, edits: bool) -> None:
+    shown = dict(zip(DECIDED, fitted(FITTING[model], 512), strict=True))
+    assert shown["strength"].visible != edits
+    assert shown["start_on"].label.startswith("Look at" if edits else "Start from")
+    assert ("looks at the picture" in on_strength(20, 0.5, FITTING[model])) == edits
 
 
 def test_nothing_is_known_of_a_model_without_settings() -> None:

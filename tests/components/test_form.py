@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
+import torch
 from gradio.utils import get_upload_folder
 from PIL import Image
 
@@ -17,11 +20,12 @@ from components.bindings import Bindings
 from components.drawing import LINES, OFF, OWN, PICTURE
 from components.form import Form, fields_of
 from components.visitors import Visitors
-from studio import GenerationRequest, Studio
+from studio import GenerationRequest, Settings, Studio, limits
 from studio.canvas import preprocess
 from studio.errors import RequestRefused
 from studio.events import Step
 from studio.models.library import EMBEDDED, EMBEDDED_CONTROL
+from studio.presets import FITTING
 from studio.request import ControlUnit, Inpaint
 from tests.components.test_visitors import request
 
@@ -117,6 +121,17 @@ def test_settings_without_a_control_net_leave_none_of_the_last(form: Form, defau
     assert [filled[f"{number}.source"] for number in range(3)] == [LINES, OFF, OFF]
 
 
+def test_a_model_that_edits_is_told_no_strength(
+    form: Form, values: Values, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = values(layers=layers(tmp_path, picture=photo()), strength=0.05, steps=4)
+    assert form.asked(given, ADA).request.strength == 0.05
+    monkeypatch.setitem(FITTING, EMBEDDED, dataclasses.replace(FITTING[EMBEDDED], edits=True))
+    asked = form.asked(given, ADA).request
+    limits.check(asked)  # which four steps of so little strength would not pass
+    assert asked.image
+
+
 def test_styles_are_in_the_prompt_and_a_chosen_prompt_is_no_change(
     studio: Studio, form: Form, values: Values, defaults: dict[str, Any]
 ) -> None:
@@ -168,6 +183,29 @@ def test_an_emptied_number_is_told_live_too(studio: Studio, form: Form, values: 
     made = Bindings(studio, Visitors(public=False), form)
     *_, (stage, *_rest) = made.live(request(tab="empty"), *values(width=None))
     assert "Width" in stage["message"]
+
+
+def test_a_page_whose_memory_runs_out_says_what_to_do_and_the_next_press_paints(
+    models: Path, tmp_path: Path, defaults: dict[str, Any], values: Values
+) -> None:
+    def no_room(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with Studio(Settings(models=(models,), outputs=tmp_path, device="cpu", precision="fp32")) as studio:
+        made = Bindings(studio, Visitors(public=False), Form(studio, tuple(defaults)))
+        pressed = partial(made.paint, request(tab="small"), *values(model="tiny-epsilon", steps=2))
+        *_, (stage, *_rest) = pressed()
+        assert stage["state"] == "finished"
+        assert "all of it on the CPU" in made.footer()
+        assert studio.engine is not None
+        vars(studio.engine.model("tiny-epsilon"))["compute"] = no_room
+        *_, (stage, *_rest) = pressed()
+        assert stage["state"] == "failed"
+        assert "lower the size or the batch size" in stage["message"]
+        assert "Painted again, the model is kept in less memory" in stage["message"]
+        *_, (stage, *_rest) = pressed()
+        assert stage["state"] == "finished"
+        assert "weights in 8 bits" in made.footer()
 
 
 def test_a_page_that_opens_while_its_run_is_being_put_aside_goes_on_with_it(

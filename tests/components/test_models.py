@@ -11,10 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+import numpy
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.numpy import save_file
 
 from components.models import MOST_MODELS, Models, size_of
 from components.visitors import Visitors
@@ -24,7 +26,7 @@ from studio.gallery.thumbnails import Thumbnails
 from studio.models.catalogue import CATALOGUE
 from studio.models.download import Downloads
 from studio.models.hashes import Hashes
-from studio.models.library import EMBEDDED, EMBEDDED_QUICK, Library
+from studio.models.library import EMBEDDED, EMBEDDED_CONTROL, EMBEDDED_QUICK, Library
 from studio.models.licences import Licences
 from tests.components.test_gallery import JSON
 from tests.components.test_visitors import request
@@ -85,7 +87,7 @@ def test_an_artist_sees_names_and_families_and_nothing_else(page: Page, tmp_path
     told = page.ask("page", page.artist)
     assert [row["name"] for row in told["models"]] == [EMBEDDED, EMBEDDED_QUICK, "fox", "mine"]
     assert {key for row in told["models"] for key in row} == {
-        "id", "name", "kind", "family", "paint", "picture", "tag", "vae",
+        "id", "name", "kind", "family", "paint", "picture", "tag", "vae", "control",
     }  # fmt: skip
     assert str(tmp_path) not in json.dumps(told)
     assert page.ask("page", page.artist, text="fxx")["models"] == []
@@ -139,6 +141,21 @@ def test_only_what_is_here_can_be_painted_with(page: Page) -> None:
     for name in ("fox", "../mine", None, 3):
         with pytest.raises(gr.Error):
             page.models.chosen(SimpleNamespace(_data={"name": name}))  # type: ignore[arg-type]
+
+
+def test_only_a_control_net_that_is_here_goes_to_the_canvas(page: Page) -> None:
+    menu = page.models.leads(SimpleNamespace(_data={"name": EMBEDDED_CONTROL}))  # type: ignore[arg-type]
+    assert menu.value == EMBEDDED_CONTROL
+    for name in ("fox", "../mine", None, 3):
+        with pytest.raises(gr.Error):
+            page.models.leads(SimpleNamespace(_data={"name": name}))  # type: ignore[arg-type]
+
+
+def test_a_checkpoint_that_nobody_can_paint_with_says_what_it_needs(page: Page, tmp_path: Path) -> None:
+    save_file({"layers.0.adaLN_modulation.0.weight": numpy.zeros((2, 2))}, tmp_path / "models" / "z.safetensors")
+    page.studio.library.rescan()
+    assert page.row("z", page.owner)["lacking"].endswith("put a diffusers folder of Z-Image among your models.")
+    assert page.row("mine", page.owner)["lacking"] == ""
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -19,9 +19,14 @@ from studio.models import single_file
 from studio.models.scan import WHOLE_FILES, describe
 from studio.request import ControlUnit
 from tests import ldm
-from tests.tiny_models import DEEP, stable_diffusion, unet
+from tests.tiny_models import DEEP, XL, stable_diffusion, stable_diffusion_xl, unet
 
-WIDTHS = {"SD 1.x": 768, "SD 2.x": 1024}
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "SD 1.x": DEEP | {"cross_attention_dim": 768},
+    "SD 2.x": DEEP | {"cross_attention_dim": 1024},
+    "SDXL": XL | {"cross_attention_dim": 2048},
+}
+"""By the width of the words, as real ones have it, a ControlNet's family is known."""
 
 
 def control_net(folder: Path, **more: Any) -> ControlNetModel:
@@ -37,9 +42,12 @@ def control_net(folder: Path, **more: Any) -> ControlNetModel:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """For each family a model, and its ControlNet as a folder and as files of several layouts."""
     made = tmp_path_factory.mktemp("controls")
-    for family, width in WIDTHS.items():
-        short, layout = WHOLE_FILES[family], DEEP | {"cross_attention_dim": width}
-        stable_diffusion(made / short, **layout)
+    for family, layout in LAYOUTS.items():
+        short = WHOLE_FILES[family]
+        if family == "SDXL":
+            stable_diffusion_xl(made / short, widths=(768, 1280), cross_attention_dim=2048)
+        else:
+            stable_diffusion(made / short, **layout)
         module = control_net(made / f"{short}-control", **layout)
         ldm.control_net(module, made / f"{short}-alone.safetensors")
         ldm.control_net(module, made / f"{short}-prefixed.safetensors", "control_model.")
@@ -49,6 +57,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole = load_file(made / "sd-1-alone.safetensors")
     save_file({key: value for key, value in whole.items() if "zero_convs.1" not in key}, made / "lacking.safetensors")
     save_file({"lora_controlnet": torch.ones(1), **whole}, made / "control-lora.safetensors")
+    named = load_file(made / "sdxl-named.safetensors")
+    save_file({"task_embedding": torch.ones(1), **named}, made / "union.safetensors")
+    (made / "union-folder").mkdir()
+    (made / "union-folder" / "config.json").write_text('{"_class_name": "ControlNetUnionModel"}')
     save_file({"lllite_unet_input_blocks_4.down.weight": torch.ones(2)}, made / "lllite.safetensors")
     return made
 
@@ -56,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def studio(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     configs = tmp_path_factory.mktemp("configs")
-    for family in WIDTHS:
+    for family in LAYOUTS:
         shutil.copytree(
             folder / WHOLE_FILES[family], configs / WHOLE_FILES[family], ignore=shutil.ignore_patterns("*.safetensors")
         )
@@ -75,7 +87,7 @@ def led(studio: Studio, model: str, control: str) -> Run:
     return studio.submit(GenerationRequest(model=model, control=(unit,), **known))
 
 
-@pytest.mark.parametrize("family", WIDTHS)
+@pytest.mark.parametrize("family", LAYOUTS)
 def test_a_file_leads_as_the_folder_it_was_made_from(studio: Studio, family: str) -> None:
     name = WHOLE_FILES[family]
     of_folder = led(studio, name, f"{name}-control")
@@ -98,9 +110,16 @@ def test_one_that_lacks_weights_is_told_and_the_next_run_works(studio: Studio) -
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"), [("control-lora", "This is a Control-LoRA"), ("lllite", "This is a ControlNet-LLLite")]
+    ("name", "sentence"),
+    [
+        ("control-lora", "This is a Control-LoRA"),
+        ("lllite", "This is a ControlNet-LLLite"),
+        ("union", "This is a ControlNet-Union"),
+        ("union-folder", "This is a ControlNet-Union"),
+    ],
 )
 def test_what_is_no_whole_controlnet_says_what_to_get(studio: Studio, folder: Path, name: str, sentence: str) -> None:
-    assert describe(folder / f"{name}.safetensors").problem.startswith(sentence)
+    path = folder / name
+    assert describe(path if path.is_dir() else path.with_suffix(".safetensors")).problem.startswith(sentence)
     with pytest.raises(ModelUnavailable, match="no ControlNet of that name"):
         led(studio, "sd-1", name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,30 @@ import torch
 from diffusers import FluxPipeline, FluxTransformer2DModel, GGUFQuantizationConfig
 from gguf import GGMLQuantizationType, GGUFWriter
 from safetensors.torch import load_file
+from torch import Tensor
 
 from studio import GenerationRequest, Settings, Studio
 from studio.errors import GenerationFailed
 from studio.models import memory, single_file, weights
 from studio.models.library import Source
-from tests import tiny_families
+from tests import originals, tiny_families
 
 BLOCK = 32
 """Numbers that Q8_0 scales together."""
 
 
-def quantized(folder: Path, path: Path, cut: int = 0) -> None:
+def quantized(
+    folder: Path,
+    path: Path,
+    cut: int = 0,
+    rename: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict,
+    architecture: str = "flux",
+) -> None:
     """Write a folder's transformer with its matrices in 8 bits; ``cut`` so many bytes off its end."""
-    writer = GGUFWriter(path, "flux")
-    for name, tensor in load_file(folder / "transformer" / "diffusion_pytorch_model.safetensors").items():
-        values = tensor.float().numpy()
-        if values.ndim == 2 and values.shape[1] % BLOCK == 0:
+    writer = GGUFWriter(path, architecture)
+    for name, tensor in rename(load_file(folder / "transformer" / "diffusion_pytorch_model.safetensors")).items():
+        values = tensor.float().contiguous().numpy()
+        if values.ndim == 2 and values.shape[1] % BLOCK == 0 and name.endswith(".weight"):
             kind = GGMLQuantizationType.Q8_0
             writer.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
         else:
@@ -44,12 +51,24 @@ def quantized(folder: Path, path: Path, cut: int = 0) -> None:
         path.write_bytes(path.read_bytes()[:-cut])
 
 
+ORIGINALS: dict[str, tuple[Callable[[Path], None], Callable[[Any], dict[str, Tensor]], str]] = {
+    "sd35": (tiny_families.sd35, originals.sd3, "sd3"),
+    "flux2": (tiny_families.flux2, originals.flux2, "flux"),
+    "z-image": (tiny_families.z_image, originals.z_image, "lumina2"),
+    "qwen-image": (tiny_families.qwen_image, originals.qwen_image, "qwen_image"),
+}
+"""Families under the names that their files have, and the architectures that those name."""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("gguf")
     tiny_families.flux(made / "lender")
     quantized(made / "lender", made / "small.gguf")
     quantized(made / "lender", made / "cut.gguf", cut=20_000)
+    for name, (make, rename, architecture) in ORIGINALS.items():
+        make(made / name)
+        quantized(made / name, made / f"{name}-small.gguf", rename=rename, architecture=architecture)
     return made
 
 
@@ -91,6 +110,15 @@ def test_it_paints_as_the_bare_pipeline_does_with_it(studio: Studio, folder: Pat
     whole = studio.submit(asked("lender"))
     assert whole.result.paths
     assert torch.allclose(run.steps[-1].latents, latents, atol=1e-5)
+    difference = (run.steps[-1].latents - whole.steps[-1].latents).abs().mean()
+    assert 0 < difference < 0.05 * whole.steps[-1].latents.abs().mean()
+
+
+@pytest.mark.parametrize("name", ORIGINALS)
+def test_one_under_original_names_paints_nearly_as_the_folder_it_was_made_from(studio: Studio, name: str) -> None:
+    whole, run = studio.submit(asked(name)), studio.submit(asked(f"{name}-small"))
+    assert whole.result.paths
+    assert run.result.paths
     difference = (run.steps[-1].latents - whole.steps[-1].latents).abs().mean()
     assert 0 < difference < 0.05 * whole.steps[-1].latents.abs().mean()
 
