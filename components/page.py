@@ -29,6 +29,7 @@ from components import (
 from components.access import Access, person
 from components.announcing import announce
 from components.bindings import Bindings
+from components.blocks import Blocks
 from components.crowd import Crowd
 from components.form import Form
 from components.gate import Gate
@@ -72,7 +73,7 @@ def build(studio: Studio) -> gr.Blocks:
     visitors = Visitors(studio.settings.public)
     browsing, offering = gallery.Gallery(studio, visitors), models.Models(studio, visitors)
     functions = [*Looking(studio, visitors).functions(), *browsing.functions(), *offering.functions()]
-    with gr.Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
+    with Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
         gr.HTML(HEADER, js_on_load=HEADER_SCRIPT, padding=False)
         if studio.settings.space_login:
             gr.LoginButton(elem_id="login")
