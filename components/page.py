@@ -34,6 +34,7 @@ from components.crowd import Crowd
 from components.form import Form
 from components.gate import Gate
 from components.leftovers import MOST_TABS, Leftovers
+from components.listening import Listening
 from components.looking import Looking
 from components.schema import Schema
 from components.theme import theme, variables
@@ -119,9 +120,15 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
     settings, access = studio.settings, Access(studio.settings, studio.sharing)
     stays = options.pop("prevent_thread_lock", False)
     page.queue(api_open=False, max_size=QUEUE_SIZE, default_concurrency_limit=8)
-    crowd, leftovers = Crowd(page, studio), Leftovers(page._queue)
+    crowd, queue = Crowd(page, studio), page._queue
     gate = Middleware(
-        Gate, access=access, ours=ours(access, studio), schema=Schema(page), crowd=crowd, leftovers=leftovers
+        Gate,
+        access=access,
+        ours=ours(access, studio),
+        schema=Schema(page),
+        crowd=crowd,
+        listening=Listening(queue),
+        leftovers=Leftovers(queue),
     )
     served = page.launch(
         server_name=settings.host,

@@ -25,6 +25,7 @@ from studio.sharing.budget import Allowance
 from studio.sharing.links import DAY_S
 from studio.sharing.roles import Role
 from tests.components.serving import first
+from tests.soak.slow_stream import narrow
 
 ROOT = Path(__file__).parent.parent.parent
 SAYS = "chaos "
@@ -93,6 +94,7 @@ def child(outputs: Path, seed: int, lease_s: float, oom_share: float) -> None:
     taken = [run.id for run in studio.take_up()]
     page = build(studio)
     _, url, _ = launch(page, studio, prevent_thread_lock=True, quiet=True)
+    narrow(page)
     paint = next(event for event in page.fns.values() if event.name == "paint")
     stop = next(event for event in page.fns.values() if event.name == "stop")
     labels = [widget.label for widget in paint.inputs]
