@@ -1,4 +1,4 @@
-"""Readers who hardly read: ``python -m tests.soak.slow_reader [READERS] [SECONDS]``.
+"""Readers who hardly read: ``python -m tests.soak.slow_reader [READERS] [SECONDS] [ROUNDS]``.
 
 Each has a run of 150 steps painted and reads of its events 1 KB a second, from the first on. When their runs have ended
 somebody paints beside them, and then as many pictures without them, in rounds: what is compared was measured side by
@@ -21,7 +21,6 @@ from tests.soak.chaos import Met, Stranger
 from tests.soak.chaotic_studio import ChaoticStudio
 from tests.soak.slow_stream import COMPLETED, SlowStream
 
-ROUNDS = 4
 STEPS, STEPS_BESIDE = 150, 8
 A_SECOND = 1024
 """Bytes that a reader reads."""
@@ -42,6 +41,15 @@ class Round:
     rest: list[bytes]
     """What they read at last, each."""
 
+    def __str__(self) -> str:
+        beside, alone = median(self.beside_s), median(self.alone_s)
+        waited = max(len(each) for each in self.rest) / 2**10
+        return (
+            f"runs of {STEPS} steps in {self.painted_s:.0f} s, memory {self.grown_mb:+.1f} MB; {len(self.beside_s)} "
+            f"pictures beside them in {beside:.2f} s each, as many without in {alone:.2f} s: {beside / alone:.3f}; "
+            f"{self.told} of {len(self.rest)} told the end, up to {waited:.0f} KB had waited"
+        )
+
     @property
     def told(self) -> int:
         """How many of the readers were told the end."""
@@ -57,9 +65,10 @@ def paint_beside(somebody: Stranger) -> float:
 
 def wait_for_runs(studio: ChaoticStudio, count: int) -> None:
     """Until so many runs have begun, and until they have ended."""
-    for wanted in (count, 0):
-        while (studio.ask("state")["painted"] >= count) is not bool(wanted):
-            time.sleep(0.2)
+    while studio.ask("state")["painted"] < count:
+        time.sleep(0.2)
+    while studio.ask("state")["painted"]:
+        time.sleep(0.2)
 
 
 def one_round(studio: ChaoticStudio, everybody: list[Stranger], seconds: float) -> Round:
@@ -91,26 +100,28 @@ def main() -> None:
     """Print how much memory grew, and how much longer others took."""
     readers = int(sys.argv[1]) if len(sys.argv) > 1 else 4
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 100.0
+    count = int(sys.argv[3]) if len(sys.argv) > 3 else 4
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         studio = ChaoticStudio(Path(folder), 1, 15.0, 0.0)
         stack.callback(studio.kill)
         everybody = [Stranger(studio, number, Met()) for number in range(readers + 1)]
         for _ in range(MOST_TABS):
             everybody[0].visit()
-        for _ in range(2):  # warms up: what is kept of runs and pictures is as much as it will be
-            for tab, reader in [(reader.join(STEPS), reader) for reader in everybody]:
-                reader.read(tab)
-        rounds = [one_round(studio, everybody, seconds / ROUNDS) for _ in range(ROUNDS)]
+        for tab, reader in [(reader.join(STEPS), reader) for reader in everybody]:
+            reader.read(tab)  # warms up: what is kept of runs and pictures is as much as it will be
+        rounds = list[Round]()
+        for number in range(count):
+            rounds.append(one_round(studio, everybody, seconds / count))
+            print(f"round {number + 1}: {rounds[-1]}")
     beside = [each for one in rounds for each in one.beside_s]
     alone = [each for one in rounds for each in one.alone_s]
-    ratios = [median(one.beside_s) / median(one.alone_s) for one in rounds]
-    print(f"{readers} readers at 1 KB a second, {ROUNDS} rounds; their runs of {STEPS} steps took", end=" ")
-    print(", ".join(f"{one.painted_s:.0f}" for one in rounds), f"s, and then {seconds / ROUNDS:.0f} s went by")
-    print("memory grew by", ", ".join(f"{one.grown_mb:.1f}" for one in rounds), "MB")
-    print(f"{len(beside)} pictures beside them, {len(alone)} without: {median(beside):.3f} and {median(alone):.3f} s")
-    print(f"ratio of all {median(beside) / median(alone):.3f}; of each round", *(f"{ratio:.3f}" for ratio in ratios))
-    print(f"{sum(one.told for one in rounds)} of {readers * ROUNDS} were told the end, after at most", end=" ")
-    print(f"{max(len(each) for one in rounds for each in one.rest) / 2**10:.0f} KB that had waited")
+    print(
+        f"{readers} readers at 1 KB a second, {count} rounds: memory grew by {max(r.grown_mb for r in rounds):.1f} MB"
+    )
+    print(f"{len(beside)} pictures beside them, {len(alone)} without: {median(beside):.3f} and {median(alone):.3f} s,")
+    print(
+        f"ratio {median(beside) / median(alone):.3f}; {sum(r.told for r in rounds)} of {readers * count} told the end"
+    )
     print(f"somebody beside them: {dict(everybody[0].met.ends)}")
 
 
