@@ -20,7 +20,7 @@ from PIL import Image
 from components import fitting, footer, how, recent, stage, tree
 from components.controls import LOCKED
 from components.form import Form, fields_of
-from components.listening import is_listening
+from components.listening import is_behind, is_listening
 from components.loading import Downloading
 from components.suggestions import on_unknown
 from components.viewers import Viewers
@@ -35,6 +35,8 @@ from studio.timeline import compare
 
 HEARTBEAT_S = 0.5
 """How often a waiting page is written to: Gradio notices a closed tab at the next writing."""
+BEHIND_S = 0.1
+"""How often a page that reads slowly is looked at."""
 LEASE_S = 15.0
 DEVELOP_S = 2.0
 """How long the steps of a finished run may be decoded for the strip; the rest stay as they were."""
@@ -161,13 +163,14 @@ class Bindings:
             yield from self._follow(run, request)
 
     def _follow(self, run: Run, request: gr.Request, locked: bool = True) -> Iterator[Shown]:
-        """Show a run from its first event on, until it ends or the tab turns to another."""
+        """Show a run from its first event on, until it ends or the tab turns to another. Who reads more slowly than it
+        is painted is told nothing until they have caught up, or it has ended, and then of the last picture only."""
         tab, owner, status = str(request.session_hash), run.owner, self._studio.status
         view, position = stage.View(run.request, self._visitors.admit(request)), 0
         with self._viewers.reading(tab, run):
             begun: tuple[Any, Any] = self._tree(run), SKIP if locked else run.request.seed
             while not (run.ended and position and not run.events_after(position, 0)):
-                _renew(run, request)
+                waited = _caught_up(run, request)
                 events = run.events_after(position, HEARTBEAT_S)
                 position += len(events)
                 if self._viewers.shown(tab) is not run:
@@ -175,7 +178,7 @@ class Bindings:
                 if not status.state.ready:
                     view.value = view.value | {"state": "loading", "message": status.state.message}
                 view.begin(run)
-                yield view.take(events), SKIP, *begun
+                yield view.take(stage.newest(events) if waited else events), SKIP, *begun
                 begun = SKIP, SKIP
         yield view.value, self._recent(owner), self._tree(run), SKIP
 
@@ -411,10 +414,20 @@ def _until_it_ends(run: Run) -> None:
         pass
 
 
-def _renew(run: Run, request: gr.Request) -> None:
-    """Renew a run's lease, as long as somebody hears of it."""
-    if is_listening(request):
+def _caught_up(run: Run, request: gr.Request) -> bool:
+    """Wait until the tab has read what it was told, or the run has ended, and say whether that took a while."""
+    waited = False
+    while _renew(run, request) and is_behind(request) and not run.ended:
+        waited = True
+        time.sleep(BEHIND_S)
+    return waited or is_behind(request)
+
+
+def _renew(run: Run, request: gr.Request) -> bool:
+    """Renew a run's lease, as long as somebody hears of it, and say whether they do."""
+    if heard := is_listening(request):
         run.renew()
+    return heard
 
 
 def _whole(text: str, name: str) -> int:

@@ -32,10 +32,17 @@ class Gate:
     """ASGI middleware: finds out who asks, refuses what they may not have, and passes the rest on."""
 
     def __init__(
-        self, app: ASGIApp, access: Access, ours: Router, schema: Schema, crowd: Crowd, leftovers: Leftovers
+        self,
+        app: ASGIApp,
+        access: Access,
+        ours: Router,
+        schema: Schema,
+        crowd: Crowd,
+        listening: Listening,
+        leftovers: Leftovers,
     ) -> None:
         self._app, self._access, self._ours, self._events = app, access, ours, Events(app, schema, crowd)
-        self._listening, self._leftovers = Listening(), leftovers
+        self._listening, self._leftovers = listening, leftovers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Whatever is neither HTTP nor the start of the server is refused."""

@@ -1,4 +1,5 @@
-"""Which tabs listen to their events: Gradio has them done whether anybody does or not."""
+"""Which tabs listen to their events, and which keep up with them: Gradio has events done whether anybody reads of them
+or not, and keeps what was not read."""
 
 from __future__ import annotations
 
@@ -6,17 +7,25 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import gradio as gr
 from starlette.types import Scope
 
 LISTENING = "stepwise.listening"
+MOST_UNREAD = 8
+"""Messages that may wait for a tab before it counts as slow; what is on its way in the network is not among them."""
 
 
 class Listening:
-    """The tabs whose stream of events is open. Safe from any thread."""
+    """The tabs whose stream of events is open. Safe from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        queue: Gradio's.
+    """
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
         self._open: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -36,6 +45,11 @@ class Listening:
     def __contains__(self, session: object) -> bool:
         return session in self._open
 
+    def is_behind(self, session: str) -> bool:
+        """Whether that tab listens, but has not read what it was told."""
+        unread = self._queue.pending_messages_per_session.get(session)
+        return session in self and unread is not None and unread.qsize() > MOST_UNREAD
+
     def noted(self, scope: Scope) -> None:
         """Have the handlers of a request find this."""
         scope[LISTENING] = self
@@ -43,6 +57,16 @@ class Listening:
 
 def is_listening(request: gr.Request) -> bool:
     """Whether the tab that asked for an event hears of it. Requests that came past the gate are taken to."""
-    scope = getattr(getattr(request, "request", None), "scope", {})
-    listening = scope.get(LISTENING)
+    listening = _of(request)
     return listening is None or str(request.session_hash) in listening
+
+
+def is_behind(request: gr.Request) -> bool:
+    """Whether the tab that asked for an event reads more slowly than it is told things."""
+    listening = _of(request)
+    return listening is not None and listening.is_behind(str(request.session_hash))
+
+
+def _of(request: gr.Request) -> Listening | None:
+    found = getattr(getattr(request, "request", None), "scope", {}).get(LISTENING)
+    return found if isinstance(found, Listening) else None

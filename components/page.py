@@ -29,10 +29,12 @@ from components import (
 from components.access import Access, person
 from components.announcing import announce
 from components.bindings import Bindings
+from components.blocks import Blocks
 from components.crowd import Crowd
 from components.form import Form
 from components.gate import Gate
 from components.leftovers import MOST_TABS, Leftovers
+from components.listening import Listening
 from components.looking import Looking
 from components.schema import Schema
 from components.theme import theme, variables
@@ -72,7 +74,7 @@ def build(studio: Studio) -> gr.Blocks:
     visitors = Visitors(studio.settings.public)
     browsing, offering = gallery.Gallery(studio, visitors), models.Models(studio, visitors)
     functions = [*Looking(studio, visitors).functions(), *browsing.functions(), *offering.functions()]
-    with gr.Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
+    with Blocks(title="Stepwise", fill_width=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as page:
         gr.HTML(HEADER, js_on_load=HEADER_SCRIPT, padding=False)
         if studio.settings.space_login:
             gr.LoginButton(elem_id="login")
@@ -118,9 +120,15 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
     settings, access = studio.settings, Access(studio.settings, studio.sharing)
     stays = options.pop("prevent_thread_lock", False)
     page.queue(api_open=False, max_size=QUEUE_SIZE, default_concurrency_limit=8)
-    crowd, leftovers = Crowd(page, studio), Leftovers(page._queue)
+    crowd, queue = Crowd(page, studio), page._queue
     gate = Middleware(
-        Gate, access=access, ours=ours(access, studio), schema=Schema(page), crowd=crowd, leftovers=leftovers
+        Gate,
+        access=access,
+        ours=ours(access, studio),
+        schema=Schema(page),
+        crowd=crowd,
+        listening=Listening(queue),
+        leftovers=Leftovers(queue),
     )
     served = page.launch(
         server_name=settings.host,

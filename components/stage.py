@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,13 @@ def build(functions: list[Callable[..., Any]]) -> Any:
 def data_uri(jpeg: bytes) -> str:
     """A JPEG as something an ``<img>`` takes."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def newest(events: Iterable[Event]) -> list[Event]:
+    """Events without the pictures of the steps before the last: those can be asked for."""
+    told = list(events)
+    last = max((at for at, event in enumerate(told) if isinstance(event, Step)), default=0)
+    return [replace(e, preview=None) if isinstance(e, Step) and at < last else e for at, e in enumerate(told)]
 
 
 class View:

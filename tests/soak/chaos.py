@@ -29,7 +29,7 @@ from PIL import Image
 
 from components.leftovers import MOST_TABS
 from tests.soak.chaotic_studio import ChaoticStudio
-from tests.soak.slow_reader import COMPLETED, SlowStream
+from tests.soak.slow_stream import COMPLETED, SlowStream
 
 DOES = {"waits": 5, "stops": 2, "breaks": 2, "never listens": 1, "hardly reads": 1}
 """What a stranger does, and how often."""

@@ -5,28 +5,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
+from starlette.types import Message, Receive, Scope, Send
 
+from components.events import Events
 from components.page import build, launch
 from studio import Settings, Studio
 from studio.sharing.budget import Allowance
 from studio.sharing.links import DAY_S
 from studio.sharing.roles import Role
 from tests.components.serving import first
+from tests.soak.slow_stream import narrow
 
 ROOT = Path(__file__).parent.parent.parent
 SAYS = "chaos "
 KEPT_MB, KEPT_RUNS = 8, 16
 """Little, so that memory is as full as it gets within a minute or two."""
-LONGEST_START_S = 300.0
+LOOK_S = 0.02
+"""How often the server's loop is asked for a turn."""
+REFUSED = 429
 
 
 class ChaoticStudio:
@@ -44,7 +51,8 @@ class ChaoticStudio:
         self.url: str = self.told["url"]
 
     def ask(self, word: str) -> Any:
-        """``link``: a new link's token. ``state``: what waits, is painted and is kept."""
+        """``link``: a new link's token. ``state``: what waits, is painted and is kept. ``times``: milliseconds that
+        refusals took in the server, and how late the turns of its loop came."""
         assert self._process.stdin is not None
         self._process.stdin.write(word + "\n")
         self._process.stdin.flush()
@@ -77,6 +85,7 @@ def child(outputs: Path, seed: int, lease_s: float, oom_share: float) -> None:
     import components.bindings
 
     components.bindings.LEASE_S = lease_s
+    times = Times()
     settings = Settings(
         outputs=outputs, port=0, device="cpu", behind_proxy=True, memory_mb=KEPT_MB, most_runs=KEPT_RUNS
     )
@@ -85,6 +94,7 @@ def child(outputs: Path, seed: int, lease_s: float, oom_share: float) -> None:
     taken = [run.id for run in studio.take_up()]
     page = build(studio)
     _, url, _ = launch(page, studio, prevent_thread_lock=True, quiet=True)
+    narrow(page)
     paint = next(event for event in page.fns.values() if event.name == "paint")
     stop = next(event for event in page.fns.values() if event.name == "stop")
     labels = [widget.label for widget in paint.inputs]
@@ -93,8 +103,48 @@ def child(outputs: Path, seed: int, lease_s: float, oom_share: float) -> None:
          | {"taken": taken})  # fmt: skip
     if oom_share:
         _run_out_of_memory(studio, random.Random(seed), oom_share)
+    answers: dict[str, Callable[[], Any]] = {
+        "link": lambda: studio.sharing.links.make(Role.ARTIST, DAY_S)[0],
+        "state": lambda: _state(studio, page),
+        "times": times.told,
+    }
     for line in sys.stdin:
-        _say(studio.sharing.links.make(Role.ARTIST, DAY_S)[0] if line.strip() == "link" else _state(studio, page))
+        _say(answers[line.strip()]())
+
+
+class Times:
+    """What the server itself takes for a refusal, from when it has heard of the request to when it has answered, and
+    how late its loop is; seen from within, where no client has a part in it."""
+
+    def __init__(self) -> None:
+        self._refusals_ms, self._late_ms = list[float](), list[float]()
+        self._looking: asyncio.Task[None] | None = None
+        answer = Events.__call__
+
+        async def timed(events: Events, scope: Scope, receive: Receive, send: Send) -> None:
+            self._looking = self._looking or asyncio.create_task(self._look())
+            began, refused = time.perf_counter(), False
+
+            async def noted(message: Message) -> None:
+                nonlocal refused
+                refused = refused or message.get("status") == REFUSED
+                await send(message)
+
+            await answer(events, scope, receive, noted)
+            if refused:
+                self._refusals_ms.append((time.perf_counter() - began) * 1000)
+
+        Events.__call__ = timed  # type: ignore[method-assign, assignment]
+
+    def told(self) -> dict[str, list[float]]:
+        """Both so far, in milliseconds."""
+        return {"refusals": [*self._refusals_ms], "late": [*self._late_ms]}
+
+    async def _look(self) -> None:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(LOOK_S)
+            self._late_ms.append((time.perf_counter() - began - LOOK_S) * 1000)
 
 
 def _run_out_of_memory(studio: Studio, chance: random.Random, share: float) -> None:

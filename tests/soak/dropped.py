@@ -19,7 +19,7 @@ from typing import Any
 from studio import Run
 from studio.events import Event, Step
 from tests.components.serving import Serving
-from tests.soak.slow_reader import SlowReader
+from tests.soak.slow_stream import SlowReader
 
 STEPS = 150
 LONGEST_S = 60.0

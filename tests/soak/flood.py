@@ -46,6 +46,8 @@ class Flood:
     """The most runs that were ever seen to wait."""
     beside: Counter[str]
     """How the pictures ended of somebody who painted meanwhile."""
+    times: dict[str, list[float]]
+    """Milliseconds, from within the server: what refusals took it, and how late its loop was."""
 
     @property
     def refused(self) -> list[Answer]:
@@ -58,16 +60,25 @@ class Flood:
         return Counter(answer.person for answer in self.answers if answer.status == 200)
 
     def __str__(self) -> str:
-        spent = sorted(answer.after_s * 1000 for answer in self.refused)
+        spent = [answer.after_s * 1000 for answer in self.refused]
         said = Counter(f"{answer.status} {answer.sentence}" for answer in self.refused)
         return (
             f"{len(self.answers)} requests: {sum(self.taken.values())} taken, {max(self.taken.values())} of one person "
             f"at most; the longest queue {self.longest_queue}\n"
-            f"refused after a median of {median(spent):.0f} ms, p95 {quantiles(spent, n=20)[-1]:.0f} ms, p99 "
-            f"{quantiles(spent, n=100)[-1]:.0f} ms, at most {spent[-1]:.0f} ms\n"
+            f"refused after {_spread(spent)}\n"
+            f"of that within the server {_spread(self.times['refusals'])}\n"
+            f"its loop's turns came late by {_spread(self.times['late'])}\n"
             + "\n".join(f"{count:5} {sentence}" for sentence, count in said.most_common(6))
             + f"\nsomebody beside them: {dict(self.beside)}"
         )
+
+
+def _spread(spent: list[float]) -> str:
+    hundredths = quantiles(spent, n=100)
+    return (
+        f"a median of {median(spent):.0f} ms, p95 {hundredths[94]:.0f} ms, p99 {hundredths[98]:.0f} ms, at most "
+        f"{max(spent):.0f} ms"
+    )
 
 
 def body(told: dict[str, Any], steps: int = STEPS) -> dict[str, Any]:
@@ -107,7 +118,7 @@ async def flood(studio: ChaoticStudio, people: list[Stranger], requests: int, at
     await asyncio.gather(*(ask() for _ in range(at_once)))
     over.set()
     await asyncio.gather(*meanwhile)
-    return Flood(answers, longest, beside.met.ends)
+    return Flood(answers, longest, beside.met.ends, studio.ask("times"))
 
 
 def flooded(outputs: Path, requests: int, at_once: int, lease_s: float = 15.0) -> Flood:

@@ -1,89 +1,29 @@
-"""Readers who hardly read: ``python -m tests.soak.slow_reader [READERS] [SECONDS]``.
+"""Readers who hardly read: ``python -m tests.soak.slow_reader [READERS] [SECONDS] [ROUNDS]``.
 
-Each lets a run of 150 steps be painted and reads its events at 1 KB a second or less. Beside them somebody paints as
-usual, and then as many pictures without them, in rounds: what is compared was measured side by side.
+Each has a run of 150 steps painted and reads of its events 1 KB a second, from the first on. When their runs have ended
+somebody paints beside them, and then as many pictures without them, in rounds: what is compared was measured side by
+side. The server is a process of its own, so that its memory is not the readers'.
 """
 
 from __future__ import annotations
 
-import socket
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from urllib.parse import urlsplit
 
-import httpx
-import psutil
+from components.leftovers import MOST_TABS
+from tests.soak.chaos import Met, Stranger
+from tests.soak.chaotic_studio import ChaoticStudio
+from tests.soak.slow_stream import COMPLETED, SlowStream
 
-from studio.sharing.budget import Allowance
-from tests.components.serving import Serving, Tab
-
-RECEIVED = 4096
-"""Bytes that the reader's own machine keeps for it: little, so that the server feels it."""
-ROUNDS = 4
-LAST_CHUNK = b"\r\n0\r\n\r\n"
-COMPLETED = "process_completed"
-"""Stands in the last thing that is said of an event."""
-
-
-class SlowStream:
-    """The events of a tab, over a bare socket."""
-
-    def __init__(self, url: str, client: httpx.Client, tab: str) -> None:
-        address = urlsplit(url)
-        self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
-        self.socket.connect((address.hostname, address.port))
-        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
-        self.socket.sendall(
-            f"GET /gradio_api/queue/data?session_hash={tab} HTTP/1.1\r\n"
-            f"Host: {address.netloc}\r\nCookie: {cookies}\r\n\r\n".encode()
-        )
-
-    def read(self, count: int = 1024) -> bytes:
-        """So many bytes at most; empty at the end."""
-        self.socket.settimeout(60)
-        return self.socket.recv(count)
-
-    def read_all(self) -> bytes:
-        """At last, everything."""
-        told = b""
-        while not told.endswith(LAST_CHUNK) and (more := self.read(65536)):
-            told += more
-        self.socket.close()
-        return told
-
-    def last(self) -> str:
-        """At last, everything; of that, the line that says how it ended."""
-        lines = self.read_all().decode(errors="replace").split("\n")
-        return next((line for line in lines if COMPLETED in line), "")
-
-
-class SlowReader(SlowStream):
-    """Somebody who asks for a run of many steps, and reads of it what they like."""
-
-    def __init__(self, serving: Serving, steps: int = 150) -> None:
-        self.tab = serving.artist()
-        event = self.tab.event("paint")
-        body = {
-            "data": self.tab.values("paint", Prompt="a slow cat", Steps=steps),
-            "fn_index": event._id,
-            "session_hash": self.tab.session,
-        }
-        assert self.tab.client.post("/gradio_api/queue/join", json=body).status_code == 200
-        super().__init__(serving.url, self.tab.client, self.tab.session)
-
-
-def paint_beside(serving: Serving) -> float:
-    """Seconds that somebody's picture takes, to its end."""
-    tab: Tab = serving.artist()
-    began = time.monotonic()
-    tab.do("paint", tab.values("paint", Prompt="a quick fox", Steps=8))
-    return time.monotonic() - began
+STEPS, STEPS_BESIDE = 150, 8
+A_SECOND = 1024
+"""Bytes that a reader reads."""
 
 
 @dataclass(frozen=True)
@@ -91,51 +31,98 @@ class Round:
     """Readers who hardly read for a while, and then nobody but one who paints."""
 
     grown_mb: float
-    """Memory, from when the readers' runs were painted to when they had hardly read them for that while."""
+    """The most that memory grew, from before the readers came until they read the rest."""
+    painted_s: float
+    """How long their runs took, all of them."""
     beside_s: list[float]
-    """How long pictures took beside them."""
+    """How long pictures took beside them, when their runs were painted."""
     alone_s: list[float]
     """And as many pictures after they had gone."""
-    told: int
-    """How many of the readers were told the end, at last."""
+    rest: list[bytes]
+    """What they read at last, each."""
+
+    def __str__(self) -> str:
+        beside, alone = median(self.beside_s), median(self.alone_s)
+        waited = max(len(each) for each in self.rest) / 2**10
+        return (
+            f"runs of {STEPS} steps in {self.painted_s:.0f} s, memory {self.grown_mb:+.1f} MB; {len(self.beside_s)} "
+            f"pictures beside them in {beside:.2f} s each, as many without in {alone:.2f} s: {beside / alone:.3f}; "
+            f"{self.told} of {len(self.rest)} told the end, up to {waited:.0f} KB had waited"
+        )
+
+    @property
+    def told(self) -> int:
+        """How many of the readers were told the end."""
+        return sum(COMPLETED.encode() in each for each in self.rest)
 
 
-def one_round(serving: Serving, readers: int, seconds: float) -> Round:
+def paint_beside(somebody: Stranger) -> float:
+    """Seconds that somebody's picture takes, to its end."""
+    began = time.monotonic()
+    somebody.paint(STEPS_BESIDE)
+    return time.monotonic() - began
+
+
+def wait_for_runs(studio: ChaoticStudio, count: int) -> None:
+    """Until so many runs have begun, and until they have ended."""
+    while studio.ask("state")["painted"] < count:
+        time.sleep(0.2)
+    while studio.ask("state")["painted"]:
+        time.sleep(0.2)
+
+
+def one_round(studio: ChaoticStudio, everybody: list[Stranger], seconds: float) -> Round:
     """Memory and speed beside readers who hardly read, and without them, side by side."""
-    process, slow = psutil.Process(), [SlowReader(serving) for _ in range(readers)]
-    while not all(run.ended for run in serving.studio.runs._runs.values()):
-        time.sleep(0.2)  # what they kept of themselves is there from then on
-    paint_beside(serving)
-    before, until, beside = process.memory_info().rss, time.monotonic() + seconds, list[float]()
+    somebody, *readers = everybody
+    before, began = studio.memory_mb(), time.monotonic()
+    slow = [SlowStream(studio.url, reader.client, reader.join(STEPS, "a slow cat")) for reader in readers]
+    memory, over = [before], threading.Event()
+
+    def read() -> None:
+        while not over.wait(1.0):
+            for reader in slow:
+                reader.read(A_SECOND)
+            memory.append(studio.memory_mb())
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    wait_for_runs(studio, len(readers))
+    painted, until, beside = time.monotonic(), time.monotonic() + seconds, list[float]()
     while time.monotonic() < until:
-        for reader in slow:
-            reader.read()
-        beside.append(paint_beside(serving))
-    grown = (process.memory_info().rss - before) / 2**20
-    told = sum(COMPLETED.encode() in reader.read_all() for reader in slow)
-    return Round(grown, beside, [paint_beside(serving) for _ in beside], told)
+        beside.append(paint_beside(somebody))
+    over.set()
+    reading.join()
+    rest = [reader.read_all() for reader in slow]
+    return Round(max(memory) - before, painted - began, beside, [paint_beside(somebody) for _ in beside], rest)
 
 
 def main() -> None:
     """Print how much memory grew, and how much longer others took."""
     readers = int(sys.argv[1]) if len(sys.argv) > 1 else 4
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 120.0
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 100.0
+    count = int(sys.argv[3]) if len(sys.argv) > 3 else 4
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        serving = Serving(Path(folder), behind_proxy=True, memory_mb=16)
-        stack.callback(serving.close)
-        serving.studio.sharing.grant(Allowance(work_a_day=0))
-        paint_beside(serving)
-        rounds = [one_round(serving, readers, seconds / ROUNDS) for _ in range(ROUNDS)]
+        studio = ChaoticStudio(Path(folder), 1, 15.0, 0.0)
+        stack.callback(studio.kill)
+        everybody = [Stranger(studio, number, Met()) for number in range(readers + 1)]
+        for _ in range(MOST_TABS):
+            everybody[0].visit()
+        for tab, reader in [(reader.join(STEPS), reader) for reader in everybody]:
+            reader.read(tab)  # warms up: what is kept of runs and pictures is as much as it will be
+        rounds = list[Round]()
+        for number in range(count):
+            rounds.append(one_round(studio, everybody, seconds / count))
+            print(f"round {number + 1}: {rounds[-1]}")
     beside = [each for one in rounds for each in one.beside_s]
     alone = [each for one in rounds for each in one.alone_s]
-    ratios = [median(one.beside_s) / median(one.alone_s) for one in rounds]
-    print(f"{readers} readers at about 1 KB a second, {ROUNDS} rounds of {seconds / ROUNDS:.0f} s")
-    print("memory grew by", ", ".join(f"{one.grown_mb:.1f}" for one in rounds), "MB")
     print(
-        f"{len(beside)} pictures beside them and {len(alone)} without: {median(beside):.2f} and {median(alone):.2f} s"
+        f"{readers} readers at 1 KB a second, {count} rounds: memory grew by {max(r.grown_mb for r in rounds):.1f} MB"
     )
-    print(f"ratio of all {median(beside) / median(alone):.3f}; of each round", *(f"{ratio:.2f}" for ratio in ratios))
-    print(f"{sum(one.told for one in rounds)} of {readers * ROUNDS} were told the end")
+    print(f"{len(beside)} pictures beside them, {len(alone)} without: {median(beside):.3f} and {median(alone):.3f} s,")
+    print(
+        f"ratio {median(beside) / median(alone):.3f}; {sum(r.told for r in rounds)} of {readers * count} told the end"
+    )
+    print(f"somebody beside them: {dict(everybody[0].met.ends)}")
 
 
 if __name__ == "__main__":
