@@ -69,3 +69,10 @@ def _check_start(start: bytes, size: int) -> None:
         raise UnreadableModel("This is not a safetensors file: its header would be larger than any model's.")
     if length + 8 > size:
         raise UnreadableModel("This file is cut off: download it again.")
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The weights of a part of a diffusers folder, without the variants that lie beside them, as
+    "model.fp16.safetensors" does."""
+    found = sorted(folder.glob("*.safetensors"))
+    return [path for path in found if path.name.count(".") == 1] or found

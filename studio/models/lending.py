@@ -10,7 +10,7 @@ from studio.errors import UnreadableModel
 from studio.models.alone import bare
 from studio.models.family import Kind
 from studio.models.gguf import is_gguf, read_gguf
-from studio.models.header import read_header
+from studio.models.header import read_header, weight_files
 from studio.models.scan import Found
 from studio.presets import FITTING
 
@@ -27,7 +27,7 @@ def nearest(borrower: Path, folders: Sequence[Path]) -> Path | None:
     if len(folders) < 2:
         return next(iter(folders), None)
     wanted = _numbers(borrower)
-    return min(folders, key=lambda folder: abs(sum(map(_numbers, _transformer(folder))) - wanted))
+    return min(folders, key=lambda folder: abs(sum(map(_numbers, weight_files(folder / "transformer"))) - wanted))
 
 
 def lacking(found: Found, there: Iterable[Found]) -> str:
@@ -50,9 +50,3 @@ def _numbers(path: Path) -> int:
     except (UnreadableModel, OSError):
         return 0
     return sum(math.prod(info.shape) for info in header.tensors.values())
-
-
-def _transformer(folder: Path) -> list[Path]:
-    """Its files without the variants beside them, as "model.fp16.safetensors" is one."""
-    found = sorted((folder / "transformer").glob("*.safetensors"))
-    return [path for path in found if path.name.count(".") == 1] or found

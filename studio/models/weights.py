@@ -7,7 +7,7 @@ from pathlib import Path
 
 from studio.models.alone import DENOISER_KEYS
 from studio.models.gguf import is_gguf, read_gguf
-from studio.models.header import read_header
+from studio.models.header import read_header, weight_files
 from studio.models.library import Source
 from studio.models.memory import Weights
 
@@ -45,14 +45,7 @@ def weigh(source: Source) -> Weights:
 
 def _in_folder(folder: Path, leave_out: tuple[str, ...] = ()) -> list[Path]:
     parts = [part for part in sorted(folder.iterdir()) if part.is_dir() and part.name not in leave_out]
-    return [path for part in parts for path in _of_part(part)]
-
-
-def _of_part(folder: Path) -> list[Path]:
-    """Its files without the variants that lie beside them, as "model.fp16.safetensors" does."""
-    found = sorted(folder.glob("*.safetensors"))
-    plain = [path for path in found if path.name.count(".") == 1]
-    return plain or found
+    return [path for part in parts for path in weight_files(part)]
 
 
 def _part(path: Path, tensor: str, source: Source) -> str:
