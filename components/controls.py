@@ -162,7 +162,7 @@ def build(models: list[str], drawing: Drawing, styles: Sequence[str] = ()) -> tu
     suggestions.build()
     count = _note("sw-count")
     # Nothing above this button changes its height when the prompt loses the focus: it would slip from under the press.
-    paint = gr.Button("Paint  ·  Ctrl ↵", variant="primary", elem_id="paint", size="lg")
+    paint = gr.Button("Paint", variant="primary", elem_id="paint", size="lg")
     prompt_note = _note()
     with gr.Row(elem_classes="sw-chips"):
         surprise = gr.Button("Surprise me", size="sm", elem_id="surprise", min_width=60)
