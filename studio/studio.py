@@ -103,7 +103,7 @@ class Studio:
         self._journal = Journal(settings.outputs / ".queue")
         self.course = Course()
         """How the machine did in the last minutes."""
-        self._closing = threading.Event()
+        self._closing, self._imported = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="stepwise-engine", daemon=True)
         self._thread.start()
         self._tidying = threading.Thread(target=self._tidy, args=[time.time()], name="stepwise-history", daemon=True)
@@ -185,6 +185,7 @@ class Studio:
             UnreadableRun: if the file is truncated, of another version, or none at all.
             ModelUnavailable: if its model is not here.
         """
+        self._imported.wait()
         from studio.timeline import saved  # here, since it loads PyTorch
 
         run, pictures = saved.open_run(path, owner, self._decoder)
@@ -209,6 +210,7 @@ class Studio:
         """How many tokens a prompt has for a model, or one that is chosen from it, and where its chunks begin;
         None for a model that CLIP alone does not read for, or one that is not here, and for a prompt that would
         be refused as too long."""
+        self._imported.wait()
         from studio.prompting.counting import count  # here, since it loads a tokenizer
 
         tokenizer = self.library.tokenizer(model)
@@ -225,6 +227,7 @@ class Studio:
         Raises:
             StudioError: if the engine has stopped.
         """
+        self._imported.wait()
         from studio.diffusion.forward_process import noised  # here, since it loads PyTorch
         from studio.gallery.inputs import upright
 
@@ -408,12 +411,14 @@ class Studio:
             self.status.tell("loading PyTorch and diffusers")
             # xformers says at import that its CUDA kernels do not load; models/device.py finds out.
             logging.getLogger("xformers").setLevel(logging.ERROR)
-            from studio.engine import Engine
-
+            try:
+                from studio.engine import Engine
+            finally:
+                self._imported.set()
             self.engine = Engine(
                 self._jobs, self.library, self.settings, self.status, self.runs, self.inputs, self.collection
             )
-            # Not earlier: two threads that import PyTorch at once may trip over each other.
+            # Not earlier, nor anything else that imports PyTorch: two threads that do at once trip over each other.
             self.library.watch(lambda: bool(self.engine and self.engine.runs))
             self.engine.model(EMBEDDED)
             self.engine.serve()

@@ -39,8 +39,8 @@ def fit(
     """The best linear map from latents, laid ``flat`` as pictures are, to the colours the autoencoder decodes
     them to."""
     blots = _blots()
-    rows = math.prod(flat(encode(blots[:1])).shape[-2:])
-    encoded = encode(blots[: math.ceil(ROWS / rows)])
+    each = math.prod(flat(encode(blots[:1])).shape[-2:])
+    encoded = encode(blots[: math.ceil(ROWS / each)])
     latents = flat(encoded)
     colours = functional.interpolate(decode(encoded), size=latents.shape[-2:], mode="area")
     rows = latents.movedim(1, -1).flatten(0, -2).float()
