@@ -83,6 +83,7 @@ function show() {
   showClips(index === count - 1);
   image.alt = step ? `${{ x0: "Predicted picture", xt: "Noisy picture", change: "Change" }[mode]} at step ${number} of ${total}` : "";
   section.dataset.state = state;
+  section.dataset.run = run || "";
   section.dataset.view = mode;
   section.setAttribute("aria-busy", busy());
   find("step").textContent = !step ? WAITING[state] || "Ready" : number > 0 ? `Step ${number} of ${total}` : `Noising ${index + 1} of ${first()}`;

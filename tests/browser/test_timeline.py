@@ -26,12 +26,13 @@ SILENCE_MS = 3_500
 
 def paint(page: Page, served: Served, prompt: str = "a cat on a street at night", steps: int = STEPS) -> Run:
     """Paint, and wait until every step of the strip is decoded."""
+    known = len(served.studio.runs.of(LOCAL))
     page.fill("#prompt textarea", prompt)
     set_number(page, "steps", steps)
     page.click("button#paint")
-    finished(page)
+    run = branched(page, served, known + 1)
     expect(page.locator(".sw-strip li")).to_have_count(steps)
-    return newest(served)
+    return run
 
 
 def newest(served: Served) -> Run:
@@ -39,10 +40,12 @@ def newest(served: Served) -> Run:
 
 
 def branched(page: Page, served: Served, count: int) -> Run:
-    """Wait for the run with that number, and for its end."""
+    """Wait for the run with that number, for its end, and until the page shows that."""
     expect(page.locator(".sw-row")).to_have_count(count)
-    finished(page)
-    return newest(served)
+    run = newest(served)
+    list(run)
+    page.wait_for_selector(f'.sw-stage[data-run="{run.id}"][data-state="finished"]')
+    return run
 
 
 def source(page: Page) -> str:

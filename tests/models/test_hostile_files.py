@@ -136,7 +136,7 @@ def said(studio: Studio, **values: Any) -> str:
     ("asked", "sentence"),
     [
         ({"model": "bent"}, "The model 'bent' could not be read"),
-        ({"vae": "bent-vae"}, "The VAE 'bent-vae' could not be read"),
+        ({"vae": "bent-vae"}, "The VAE 'bent-vae' is not laid out as this model's own"),
         ({"prompt": "a <lora:bent-lora>"}, "The LoRA 'bent-lora' does not fit this model"),
         ({"prompt": "a bent-word"}, "'bent-word' holds no vectors of words"),
         ({"prompt": "an empty-word"}, "'empty-word' holds no vectors of words"),
