@@ -87,7 +87,7 @@ def test_keys_paint_scrub_and_stop(page: Page, served: Served) -> None:
 
 
 def test_paint_while_painting_comes_next_and_nothing_is_lost(page: Page, served: Served) -> None:
-    set_number(page, "steps", 60)
+    set_number(page, "steps", 40)
     for thing in ("cat", "dog", "fox"):
         page.fill("#prompt textarea", f"a {thing} waiting in line")
         page.click("button#paint")

@@ -175,16 +175,16 @@ def test_pause_change_and_go_on(page: Page, served: Served) -> None:
 
 def test_a_reload_finds_the_run_and_it_goes_on_by_itself(page: Page, served: Served) -> None:
     page.fill("#prompt textarea", "a cat on a street")
-    set_number(page, "steps", 150)
+    set_number(page, "steps", 60)
     page.click("#seed-mode label:has-text('Locked')")
     page.click("button#paint")
     page.wait_for_function("document.querySelectorAll('.sw-strip li img[src]').length > 3")
     begun = newest(served)
     page.reload()
     finished(page)
-    expect(page.locator(".sw-strip li")).to_have_count(150)
+    expect(page.locator(".sw-strip li")).to_have_count(60)
     assert newest(served).root is begun
-    assert len(newest(served).steps) == 150
+    assert len(newest(served).steps) == 60
     whole = served.studio.submit(begun.request)
     assert whole.result.paths
     assert torch.equal(whole.steps[-1].latents, newest(served).steps[-1].latents)
@@ -212,14 +212,14 @@ def test_a_page_that_was_cut_off_catches_up(browser: Browser, page: Page, served
 
 
 def test_another_tab_sees_the_same_run(browser: Browser, page: Page, served: Served) -> None:
-    set_number(page, "steps", 80)
+    set_number(page, "steps", 40)
     page.click("button#paint")
     page.wait_for_selector('.sw-stage[data-state="painting"]')
     other = browser.new_page()
     other.set_default_timeout(WAIT_MS)
     other.goto(served.url)
     other.wait_for_selector('.sw-stage[data-state="finished"]')
-    expect(other.locator(".sw-strip li")).to_have_count(80)
+    expect(other.locator(".sw-strip li")).to_have_count(40)
     finished(page)
     assert len(served.studio.runs.of(LOCAL)) == 1
     other.close()
