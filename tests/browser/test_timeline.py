@@ -304,6 +304,9 @@ def test_a_kept_run_is_opened_again_and_goes_on_to_the_bit(page: Page, served: S
     expect(page.locator(".sw-message")).to_have_text("opened from its file")
     opened = newest(served)
     assert opened is not run
+    page.wait_for_selector(f'.sw-stage[data-run="{opened.id}"]')
+    expect(page.locator(".sw-row")).to_have_count(1)
+    expect(page.locator(".sw-strip li")).to_have_count(STEPS)
     page.locator(".sw-strip li").nth(4).click()
     page.click("#branch")
     branch = branched(page, served, 2)
