@@ -72,9 +72,7 @@ def bind(made: Bindings, controls: Controls, actions: Actions, branching: Branch
     _look(made, controls, actions, branching, parts)
     _fill(made, controls, actions, parts.drawn)
     _draw(made, controls, parts.drawn)
-    _advise(made, controls, actions, parts.drawn)
-    for box, note in ((controls.prompt, actions.count), (controls.negative_prompt, actions.negative_count)):
-        page.load(made.count, [box, controls.model], note, **QUICK)
+    _advise(made, controls, actions, parts.drawn, page)
     gr.Timer(footer.EVERY_S).tick(made.footer, outputs=parts.footer, **QUICK)
     gr.on([page.load, controls.model.focus], made.models, outputs=controls.model, **QUICK)
     page.load(made.clip_skip, controls.model, controls.clip_skip, **QUICK)
@@ -224,12 +222,12 @@ def bind_models(made: Bindings, shown: Models, controls: Controls, models: Any) 
     models.use(use, outputs=[controls.model, *_decided(controls)], **QUICK)
 
 
-def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingActions) -> None:
+def _advise(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingActions, page: Any) -> None:
     for widget in (controls.prompt, controls.model):
         widget.change(made.on_prompt, [controls.prompt, controls.model], actions.prompt_note, **QUICK)
     counted = ((controls.prompt, actions.count), (controls.negative_prompt, actions.negative_count))
     for box, note in counted:
-        gr.on([box.change, controls.model.change], made.count, [box, controls.model], note, **QUICK)
+        gr.on([page.load, box.change, controls.model.change], made.count, [box, controls.model], note, **QUICK)
     gr.on(
         [controls.steps.change, controls.drawing.strength.change, controls.model.change],
         made.on_strength,

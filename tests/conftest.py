@@ -37,3 +37,12 @@ def studio(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     settings = Settings(models=(models,), outputs=tmp_path_factory.mktemp("outputs"), device="cpu", precision="fp32")
     with Studio(settings) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def own_studio(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """The same over the models that a file of tests makes in a ``folder`` of its own."""
+    outputs = tmp_path_factory.mktemp("outputs")
+    with Studio(Settings(models=(folder,), outputs=outputs, device="cpu", precision="fp32")) as running:
+        running.library.rescan()
+        yield running

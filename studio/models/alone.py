@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from studio.models.header import Header
 
+T = TypeVar("T")
 DENOISER_KEYS = ("model.diffusion_model.", "diffusion_model.")
 """What stands before the names of a denoiser's layers in a file that may hold other parts as well."""
 _MARKS: tuple[tuple[str, frozenset[str]], ...] = (
@@ -32,13 +34,18 @@ _EDITIONS = {("FLUX.1", "kontext"): "FLUX.1 Kontext", ("Qwen-Image", "edit"): "Q
 """Families of the same layers, told apart by a word in the file's name."""
 
 
-def bare(header: Header) -> Header:
-    """The header of the denoiser alone, its layers named as if nothing else were in the file."""
+def layers(tensors: Mapping[str, T]) -> Mapping[str, T]:
+    """The denoiser's tensors of a file, or what is told of them, named as if nothing else were in it."""
     for prefix in DENOISER_KEYS:
-        inside = {name.removeprefix(prefix): it for name, it in header.tensors.items() if name.startswith(prefix)}
+        inside = {name.removeprefix(prefix): it for name, it in tensors.items() if name.startswith(prefix)}
         if inside:
-            return replace(header, tensors=inside)
-    return header
+            return inside
+    return tensors
+
+
+def bare(header: Header) -> Header:
+    """The header of the denoiser alone."""
+    return replace(header, tensors=layers(header.tensors))
 
 
 def family_of_layers(tensors: Mapping[str, object]) -> str:

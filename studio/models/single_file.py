@@ -24,10 +24,9 @@ from diffusers import (
 )
 from diffusers.loaders.single_file_utils import load_single_file_checkpoint
 from diffusers.utils import is_gguf_available
-from torch import Tensor
 from transformers import CLIPTokenizer
 
-from studio.models.alone import DENOISER_KEYS
+from studio.models.alone import layers
 from studio.models.beside import read_json
 from studio.models.family import Nature
 from studio.models.gguf import is_gguf
@@ -92,7 +91,7 @@ def _borrowing(path: Path, lender: Path, compute: torch.dtype) -> DiffusionPipel
         options |= {"quantization_config": GGUFQuantizationConfig(compute_dtype=compute), "torch_dtype": compute}
     else:
         options |= {"torch_dtype": _stored(path)}
-    tensors = _layers(path)
+    tensors = dict(layers(load_single_file_checkpoint(str(path))))
     told = read_json(lender / "transformer" / "config.json").get("guidance_embeds", True)
     try:
         if not told and any(name.startswith("guidance_in.") for name in tensors):
@@ -107,16 +106,6 @@ def _borrowing(path: Path, lender: Path, compute: torch.dtype) -> DiffusionPipel
         lender, transformer=transformer, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
     )
     return pipeline
-
-
-def _layers(path: Path) -> dict[str, Tensor]:
-    """The transformer's tensors of a file, without what stands before their names in one that holds more."""
-    tensors: dict[str, Tensor] = load_single_file_checkpoint(str(path))
-    for prefix in DENOISER_KEYS:
-        inside = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-        if inside:
-            return inside
-    return tensors
 
 
 def _stored(path: Path) -> torch.dtype:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from studio import GenerationRequest, Run, Settings, Studio
+from studio import GenerationRequest, Run, Studio
 from studio.errors import GenerationFailed, RequestRefused
 from studio.events import Finished, Started
 from studio.models.making import making
@@ -61,11 +60,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    outputs = tmp_path_factory.mktemp("outputs")
-    with Studio(Settings(models=(folder,), outputs=outputs, device="cpu", precision="fp32")) as running:
-        running.library.rescan()
-        yield running
+def studio(own_studio: Studio) -> Studio:
+    return own_studio
 
 
 def asked(prompt: str, **values: Any) -> GenerationRequest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    outputs = tmp_path_factory.mktemp("outputs")
-    with Studio(Settings(models=(folder,), outputs=outputs, device="cpu", precision="fp32")) as running:
-        running.library.rescan()
-        yield running
+def studio(own_studio: Studio) -> Studio:
+    return own_studio
 
 
 def painted(studio: Studio, name: str) -> Run:

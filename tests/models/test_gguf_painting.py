@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from gguf import GGMLQuantizationType, GGUFWriter
 from safetensors.torch import load_file
 from torch import Tensor
 
-from studio import GenerationRequest, Settings, Studio
+from studio import GenerationRequest, Studio
 from studio.errors import GenerationFailed
 from studio.models import memory, single_file, weights
 from studio.models.library import Source
@@ -73,11 +73,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    outputs = tmp_path_factory.mktemp("outputs")
-    with Studio(Settings(models=(folder,), outputs=outputs, device="cpu", precision="fp32")) as running:
-        running.library.rescan()
-        yield running
+def studio(own_studio: Studio) -> Studio:
+    return own_studio
 
 
 def asked(model: str) -> GenerationRequest:

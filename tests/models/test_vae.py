@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from diffusers import AutoencoderKL, StableDiffusionImg2ImgPipeline, StableDiffu
 from PIL import Image
 from safetensors.torch import save_file
 
-from studio import GenerationRequest, Run, Settings, Studio
+from studio import GenerationRequest, Run, Studio
 from studio.diffusion.preview import to_pictures
 from studio.errors import GenerationFailed, RequestRefused
 from studio.gallery import infotext
@@ -50,11 +49,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    outputs = tmp_path_factory.mktemp("outputs")
-    with Studio(Settings(models=(folder,), outputs=outputs, device="cpu", precision="fp32")) as running:
-        running.library.rescan()
-        yield running
+def studio(own_studio: Studio) -> Studio:
+    return own_studio
 
 
 def asked(**values: Any) -> GenerationRequest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 from diffusers import DiffusionPipeline
 from safetensors.torch import save_file
 
-from studio import GenerationRequest, Run, Settings, Studio
+from studio import GenerationRequest, Run, Studio
 from studio.errors import GenerationFailed, ModelUnavailable
 from studio.prompting import encode
 from studio.prompting.chunks import read
@@ -36,11 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    outputs = tmp_path_factory.mktemp("outputs")
-    with Studio(Settings(models=(folder,), outputs=outputs, device="cpu", precision="fp32")) as running:
-        running.library.rescan()
-        yield running
+def studio(own_studio: Studio) -> Studio:
+    return own_studio
 
 
 def painted(studio: Studio, prompt: str, negative: str = "", model: str = "tiny") -> Run:
