@@ -30,6 +30,7 @@ from studio.gallery.pictures import LOCAL
 from studio.gallery.quota import Quota
 from studio.gallery.reconcile import reconcile
 from studio.gallery.thumbnails import Thumbnails
+from studio.importing import without_rounds
 from studio.jobs import Jobs
 from studio.journal import Entry, Journal
 from studio.models.download import Downloads
@@ -412,7 +413,8 @@ class Studio:
             # xformers says at import that its CUDA kernels do not load; models/device.py finds out.
             logging.getLogger("xformers").setLevel(logging.ERROR)
             try:
-                from studio.engine import Engine
+                with without_rounds():
+                    from studio.engine import Engine
             finally:
                 self._imported.set()
             self.engine = Engine(

@@ -151,3 +151,9 @@ def renamed(key: str, names: dict[str, str]) -> str:
         if key == ours or key.startswith(f"{ours}."):
             return original + key[len(ours) :]
     return key
+
+
+def alike(one: Tensor, other: Tensor) -> bool:
+    """Whether latents of the same weights, read from two layouts, agree. Where a file's weights lie in memory decides
+    the last bits of a product."""
+    return float((one - other).abs().max()) <= 1e-4 * float(other.abs().max())

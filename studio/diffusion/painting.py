@@ -255,7 +255,8 @@ class Painting:
         if start is None or start.mask is None or inpaint is None:
             return clean, drawn
         mask = latent_mask(start.mask, self.model.family.scale, inpaint.soft)
-        return masked_content(inpaint.content, clean, drawn, mask), drawn
+        # In rows, as the inpainting pipelines have it: the layout of what convolutions see decides the last bits.
+        return masked_content(inpaint.content, clean.contiguous(), drawn, mask), drawn
 
     def _go_on(self) -> None:
         noise.go_on(self._sources, self.request, self._resume.snapshot.noise if self._resume else ())

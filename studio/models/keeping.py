@@ -29,7 +29,7 @@ def place(family: Family, placement: Placement, plan: Plan) -> None:
         elif name.startswith("text_encoder") and plan.name in (ASIDE, *EIGHT_BITS, STREAMED):
             _stream(part, placement)
         else:
-            part.to(placement.device)
+            _bring(part, placement)
     if plan.name != WHOLE:
         slim(family.vae)
 
@@ -49,6 +49,11 @@ def _place_denoiser(module: Any, placement: Placement, plan: Plan) -> None:
     if plan.name == STREAMED:
         _stream(module, placement)
     else:
+        _bring(module, placement)
+
+
+def _bring(module: nn.Module, placement: Placement) -> None:
+    if placement.device.type != "cpu":  # where it was read: to walk through it would take its time for nothing
         module.to(placement.device)
 
 
@@ -72,14 +77,10 @@ def is_quantized(module: Any) -> bool:
 def prepare(module: Any, placement: Placement) -> None:
     """Precision, memory layout and attention of a denoiser or ControlNet."""
     if not is_quantized(module):  # or it computes in that precision already
-        mapped = placement.device.type == "cpu" and module.dtype == placement.dtype
         module.to(placement.dtype)
-        most = max(weight.dim() for weight in module.parameters())
-        if most == 4:  # of films the convolutions have a dimension more
+        films = any(weight.dim() == 5 for weight in module.parameters())  # their convolutions have no such layout
+        if placement.dtype != torch.float32 and not films:  # in fp32 it gains nothing, and would copy every weight
             module.to(memory_format=torch.channels_last)
-        if most == 4 and mapped:  # let go of the file, or it stays in memory beside its copied convolutions
-            for weight in module.parameters():
-                weight.data = weight.data if weight.dim() == 4 else weight.data.clone()
     if placement.attention == "xformers":
         module.enable_xformers_memory_efficient_attention()
 

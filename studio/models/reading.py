@@ -9,7 +9,8 @@ from pathlib import Path
 
 from studio.models.hashes import Hashes
 
-CHUNK = 16 * 2**20
+CHUNK = 2 * 2**20
+"""Bytes at a time, into the same piece of memory: it is only the system's cache that shall have them."""
 
 
 class Reading:
@@ -43,10 +44,11 @@ class Reading:
 
     def _read(self) -> dict[Path, str]:
         total, done = sum(path.stat().st_size for path in self._paths), 0
+        chunk = bytearray(CHUNK)
         for path in self._paths:
             with path.open("rb", buffering=0) as file:
-                while not (self._loaded.is_set() or self._stopped()) and (chunk := file.read(CHUNK)):
-                    done += len(chunk)
+                while not (self._loaded.is_set() or self._stopped()) and (size := file.readinto(chunk)):
+                    done += size
                     with self._telling:
                         if not self._loaded.is_set():
                             self._tell(done, total)

@@ -25,6 +25,9 @@ from studio.timeline.record import RecordedStep
 VERSION = 1
 HEADER = "stepwise"
 """The key of the header's metadata that the JSON is under."""
+CHANNELS_LAST = ".nhwc"
+"""Ends the name of a tensor (N, C, h, w) that lies in memory, and in the file, as (N, h, w, C): what convolutions
+make of it depends on that in the last bits, and a branch of a saved run has the same ones."""
 PICTURE = "picture."
 """Before the SHA-256 of a picture that the run's request names."""
 MOST_STEPS = 1_000
@@ -45,10 +48,13 @@ class _Tensors:
     def name(self, tensor: Tensor) -> str:
         key = tensor.data_ptr(), tensor.shape
         if key not in self._names:
-            self._names[key] = f"t{len(self.named)}"
+            name = f"t{len(self.named)}"
+            if tensor.dim() == 4 and not tensor.is_contiguous():
+                name, tensor = name + CHANNELS_LAST, tensor.permute(0, 2, 3, 1)
             # A copy where the memory is not its own: safetensors refuses views that overlap.
             own = tensor.untyped_storage().nbytes() == tensor.nbytes
-            self.named[self._names[key]] = tensor.contiguous() if own else tensor.clone()
+            self.named[name] = tensor.contiguous() if own else tensor.clone()
+            self._names[key] = name
         return self._names[key]
 
     def packed(self, value: Any) -> Any:
@@ -113,7 +119,7 @@ def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any]
             told = about.pop("steps")
             if not isinstance(told, list) or not len(told) <= MOST_STEPS:
                 raise UnreadableRun(BROKEN)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: _laid_out(name, file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
             pictures = {name: tensors[name].numpy().tobytes() for name in tensors if name.startswith(PICTURE)}
             steps = [_unpacked(number, step, tensors, decode) for number, step in enumerate(told)]
             return steps, about, {name.removeprefix(PICTURE): png for name, png in pictures.items()}
@@ -121,6 +127,10 @@ def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any]
         raise
     except Exception as error:  # whatever a file that somebody made can cause means the same
         raise UnreadableRun(BROKEN) from error
+
+
+def _laid_out(name: str, tensor: Tensor) -> Tensor:
+    return tensor.permute(0, 3, 1, 2) if name.endswith(CHANNELS_LAST) else tensor
 
 
 def _check_header(path: Path) -> None:

@@ -50,7 +50,9 @@ class Bare:
     def __init__(self, dtype: torch.dtype) -> None:
         self.pipeline = StableDiffusionPipeline.from_pretrained(EMBEDDED_FOLDER, dtype=torch.float32)
         self.pipeline.set_progress_bar_config(disable=True)
-        self.pipeline.unet.to(dtype).to(memory_format=torch.channels_last)
+        self.pipeline.unet.to(dtype)
+        if dtype != torch.float32:  # as the studio has it: in fp32 the layout gains nothing
+            self.pipeline.unet.to(memory_format=torch.channels_last)
         self.dtype, self.trained_as = dtype, self.pipeline.scheduler.config
         forward = self.pipeline.unet.forward
 

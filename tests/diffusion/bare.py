@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
-import torch
 from diffusers import ControlNetModel, DiffusionPipeline
 from torch import Tensor
 
@@ -17,8 +16,6 @@ from studio.diffusion import noise, samplers
 def bare(models: Path, request: GenerationRequest, kind: str, **given: Any) -> Tensor:
     """The latents of a plain pipeline of diffusers, called as its documentation says."""
     controls = [ControlNetModel.from_pretrained(models / unit.model) for unit in request.control]
-    for module in controls:
-        module.to(memory_format=torch.channels_last)
     whole = DiffusionPipeline.from_pretrained(models / request.model, safety_checker=None)
     options = {"controlnet": controls[0] if len(controls) == 1 else controls} if controls else {}
     components = {name: part for name, part in whole.components.items() if part is not None or "XL" not in kind}
@@ -26,7 +23,6 @@ def bare(models: Path, request: GenerationRequest, kind: str, **given: Any) -> T
         options["requires_safety_checker"] = False
     pipeline = getattr(diffusers, f"{kind}Pipeline")(**(components | options))
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.unet.to(memory_format=torch.channels_last)
     pipeline.scheduler = samplers.build(request, pipeline.scheduler.config)
     latents: Tensor = pipeline(
         request.prompt,

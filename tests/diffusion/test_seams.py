@@ -20,7 +20,6 @@ def bare(folder: Path, request: GenerationRequest) -> Tensor:
     """The latents of the plain pipeline, called as its documentation says."""
     pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.unet.to(memory_format=torch.channels_last)
     pipeline.scheduler = samplers.build(request, pipeline.scheduler.config)
     sources = noise.generators(request.seeds)
     shape = (pipeline.unet.config.in_channels, request.height // 8, request.width // 8)

@@ -1,6 +1,7 @@
 """Readers who hardly read: ``python -m tests.soak.slow_reader [READERS] [SECONDS] [ROUNDS]``.
 
-Each has a run of 150 steps painted and reads of its events 1 KB a second, from the first on. When their runs have ended
+Each has a run of 150 steps painted, which they read as it comes, and then another one, of whose events they read 1 KB a
+second, from the first on: what memory grows by has the steps of the runs in it both times. When their runs have ended
 somebody paints beside them, and then as many pictures without them, in rounds: what is compared was measured side by
 side. The server is a process of its own, so that its memory is not the readers'.
 """
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +32,10 @@ A_SECOND = 1024
 class Round:
     """Readers who hardly read for a while, and then nobody but one who paints."""
 
+    quick_mb: float
+    """The most that memory grew while they read their runs as they came."""
     grown_mb: float
-    """The most that memory grew, from before the readers came until they read the rest."""
+    """The same, from before they came as slow readers until they read the rest."""
     painted_s: float
     """How long their runs took, all of them."""
     beside_s: list[float]
@@ -45,9 +49,10 @@ class Round:
         beside, alone = median(self.beside_s), median(self.alone_s)
         waited = max(len(each) for each in self.rest) / 2**10
         return (
-            f"runs of {STEPS} steps in {self.painted_s:.0f} s, memory {self.grown_mb:+.1f} MB; {len(self.beside_s)} "
-            f"pictures beside them in {beside:.2f} s each, as many without in {alone:.2f} s: {beside / alone:.3f}; "
-            f"{self.told} of {len(self.rest)} told the end, up to {waited:.0f} KB had waited"
+            f"runs of {STEPS} steps in {self.painted_s:.0f} s, memory {self.grown_mb:+.1f} MB, {self.quick_mb:+.1f} "
+            f"when they were read as they came; {len(self.beside_s)} pictures beside them in {beside:.2f} s each, as "
+            f"many without in {alone:.2f} s: {beside / alone:.3f}; {self.told} of {len(self.rest)} told the end, up to "
+            f"{waited:.0f} KB had waited"
         )
 
     @property
@@ -71,9 +76,20 @@ def wait_for_runs(studio: ChaoticStudio, count: int) -> None:
         time.sleep(0.2)
 
 
+def read_as_it_comes(studio: ChaoticStudio, readers: list[Stranger]) -> float:
+    """The most that memory grew, in MB, while they all read a run of theirs."""
+    before, memory = studio.memory_mb(), list[float]()
+    with ThreadPoolExecutor(len(readers)) as pool:
+        reading = [pool.submit(reader.read, reader.join(STEPS, "a quick cat")) for reader in readers]
+        while wait(reading, 1.0).not_done:
+            memory.append(studio.memory_mb())
+    return max(memory) - before
+
+
 def one_round(studio: ChaoticStudio, everybody: list[Stranger], seconds: float) -> Round:
     """Memory and speed beside readers who hardly read, and without them, side by side."""
     somebody, *readers = everybody
+    quick_mb = read_as_it_comes(studio, readers)
     before, began = studio.memory_mb(), time.monotonic()
     slow = [SlowStream(studio.url, reader.client, reader.join(STEPS, "a slow cat")) for reader in readers]
     memory, over = [before], threading.Event()
@@ -92,8 +108,8 @@ def one_round(studio: ChaoticStudio, everybody: list[Stranger], seconds: float) 
         beside.append(paint_beside(somebody))
     over.set()
     reading.join()
-    rest = [reader.read_all() for reader in slow]
-    return Round(max(memory) - before, painted - began, beside, [paint_beside(somebody) for _ in beside], rest)
+    rest, grown_mb = [reader.read_all() for reader in slow], max(memory) - before
+    return Round(quick_mb, grown_mb, painted - began, beside, [paint_beside(somebody) for _ in beside], rest)
 
 
 def main() -> None:
@@ -115,9 +131,11 @@ def main() -> None:
             print(f"round {number + 1}: {rounds[-1]}")
     beside = [each for one in rounds for each in one.beside_s]
     alone = [each for one in rounds for each in one.alone_s]
+    more = [each.grown_mb - each.quick_mb for each in rounds]
     print(
-        f"{readers} readers at 1 KB a second, {count} rounds: memory grew by {max(r.grown_mb for r in rounds):.1f} MB"
+        f"{readers} readers at 1 KB a second, {count} rounds: memory grew by {max(more):.1f} MB more at most than when"
     )
+    print(f"the same runs were read as they came, {median(more):.1f} as a median")
     print(f"{len(beside)} pictures beside them, {len(alone)} without: {median(beside):.3f} and {median(alone):.3f} s,")
     print(
         f"ratio {median(beside) / median(alone):.3f}; {sum(r.told for r in rounds)} of {readers * count} told the end"

@@ -18,6 +18,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from studio.diffusion import samplers
+from studio.models import keeping
 from studio.models.device import choose
 from studio.training.exam.figures import Figure
 from studio.training.exam.painting import FEW_STEPS
@@ -45,7 +46,7 @@ def measure(folder: Path) -> list[Figure]:
     device, dtype = placement.device, placement.dtype
     pipeline = StableDiffusionPipeline.from_pretrained(folder, dtype=dtype).to(device)
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.unet.to(memory_format=torch.channels_last)
+    keeping.prepare(pipeline.unet, placement)
     side = pipeline.unet.config.sample_size
     noisy = torch.randn(2, pipeline.unet.config.in_channels, side, side, device=device, dtype=dtype)
     words = torch.randn(2, pipeline.tokenizer.model_max_length, pipeline.text_encoder.config.hidden_size)

@@ -45,9 +45,8 @@ def asked(studio: Studio, name: str, control: str = "", **values: Any) -> Genera
 def test_a_control_net_leads_as_in_the_bare_pipeline(studio: Studio, models: Path, name: str) -> None:
     run = painted(studio.submit(asked(studio, name, unit={"weight": 0.8, "end": 0.75})))
     kind: Any = getattr(diffusers, MADE[name][1])
-    control = kind.from_pretrained(models / f"{name}-lines").to(memory_format=torch.channels_last)
+    control = kind.from_pretrained(models / f"{name}-lines")
     whole = DiffusionPipeline.from_pretrained(models / name)
-    whole.transformer.to(memory_format=torch.channels_last)
     pipeline = AutoPipelineForText2Image.from_pipe(whole, controlnet=control)
     pipeline.set_progress_bar_config(disable=True)
     drawing = noise.generators(run.request.seeds)

@@ -101,7 +101,6 @@ def bare(models: Path, request: GenerationRequest, **given: Any) -> Tensor:
     case = CASES[request.model]
     pipeline = DiffusionPipeline.from_pretrained(models / request.model)
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.transformer.to(memory_format=torch.channels_last)  # as the loader has it: convolutions differ by a bit
     if "strength" in given:
         pipeline = case.from_picture.from_pipe(pipeline)
     given |= {"width": request.width, "height": request.height}

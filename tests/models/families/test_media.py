@@ -92,8 +92,6 @@ def bare(models: Path, request: GenerationRequest, **more: Any) -> Tensor:
     """What diffusers' own pipeline makes, called as its documentation says."""
     pipeline = DiffusionPipeline.from_pretrained(models / request.model)
     pipeline.set_progress_bar_config(disable=True)
-    if hasattr(pipeline, "unet"):
-        pipeline.unet.to(memory_format=torch.channels_last)  # as the studio has it: the layout decides the last bits
     made: Tensor = pipeline(
         [request.prompt],
         negative_prompt=[request.negative_prompt],

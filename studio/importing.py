@@ -1,0 +1,25 @@
+"""The import of PyTorch and what is built on it, apart from the rounds of Python's garbage collector."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def without_rounds() -> Iterator[None]:
+    """While the libraries are imported, the collector rests; what there is then is left out of all its later rounds.
+
+    They make a million objects, which stay: the rounds over them take a fifth of the import, and each later one
+    would stop every thread for half a second, in the middle of a picture or of an answer.
+    """
+    had = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if not gc.get_freeze_count():  # once: what a later studio finds may be garbage
+            gc.freeze()
+        if had:
+            gc.enable()
