@@ -303,9 +303,10 @@ class Bindings:
 
     # The rest of the page
 
-    def footer(self) -> str:
+    def footer(self, request: gr.Request) -> str:
         """The footer now."""
-        return footer.text(self._studio.status.state, self._studio.queue_length, self._studio.runs.gauge)
+        gauge = self._studio.runs.gauge if self._visitors.runs_this(request) else None
+        return footer.text(self._studio.status.state, self._studio.queue_length, gauge)
 
     def models(self) -> Any:
         """The model menu with what the library has found by now."""

@@ -1,16 +1,22 @@
-"""Gradio's blocks, without what it does anew for every tab and for every output that a handler leaves as it is.
+"""Gradio's blocks, without what it does anew for every tab, for every event, and for every output that a handler leaves
+as it is.
 
 All of that is done in the server's event loop, where everybody waits for it.
 """
 
 from __future__ import annotations
 
+import sys
+from importlib.util import find_spec
 from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block, BlocksConfig
 from gradio.components import _Keywords
 
+PLOTS = "matplotlib"
+"""Gradio imports it before and after every event, to set how it draws. Where it is not installed, every folder of
+Python's path was searched for it each time."""
 SKIP: dict[str, Any] = gr.skip()
 
 
@@ -19,6 +25,8 @@ class Blocks(gr.Blocks):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        if PLOTS not in sys.modules and find_spec(PLOTS) is None:
+            sys.modules[PLOTS] = None  # type: ignore[assignment]  # an import then fails without a search
         self.default_config = SharedConfigs(self)
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:

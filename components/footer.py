@@ -18,16 +18,17 @@ def build() -> Any:
     return gr.HTML("", elem_id="footer", padding=False)
 
 
-def text(state: State, queue: int, kept: Gauge) -> str:
-    """HTML of one reading."""
+def text(state: State, queue: int, kept: Gauge | None) -> str:
+    """HTML of one reading. Only whoever runs the studio is told how full its memory is, and why: ``kept`` is None
+    for others."""
     if not state.ready:
         return f'<span class="sw-busy" role="status">{escape(state.message)} …</span>'
-    placement = escape(state.placement)
+    placement = escape(" · ".join(filter(None, (state.placement, state.plan if kept else ""))))
     parts = [f'<b title="{placement}">{placement}</b>']
     if state.step_s:
         parts.append(f"{1 / state.step_s:.1f} steps/s")
         parts.append(f"previews cost {state.preview_share:.0%}")
-    if kept.runs:
+    if kept and kept.runs:
         parts.append(_gauge(kept))
     if queue:
         parts.append(f"{queue} waiting")

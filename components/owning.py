@@ -85,7 +85,7 @@ def state(studio: Studio) -> dict[str, Any]:
     status = studio.status.state
     names = [known_as(run.owner) for run in studio.waiting]
     facts = {
-        "Engine": status.placement or status.message,
+        "Engine": " · ".join(filter(None, (status.placement or status.message, status.plan))),
         "Being painted": str(len(studio.engine.runs) if studio.engine else 0),
         "Memory of the machine": f"{psutil.virtual_memory().percent:.0f}% in use",
         **_gpu(studio),

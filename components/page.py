@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+from gradio.state_holder import SessionState
 from starlette.middleware import Middleware
 from starlette.routing import Router
 
@@ -152,6 +153,7 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
         head=f"<style>{(stage.ASSETS / 'narrow.css').read_text(encoding='utf-8')}</style>",
         **options,
     )
+    SessionState(page)  # what tabs share of it is made with the first: not in the loop, where everybody would wait
     announce(access, page.share_url or page.local_url)
     if not stays:
         page.block_thread()

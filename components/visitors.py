@@ -30,13 +30,17 @@ class Visitors:
             return str(request.username)
         return f"tab-{request.session_hash}" if self._public else LOCAL
 
+    def runs_this(self, request: gr.Request) -> bool:
+        """Whether it comes from whoever runs this studio."""
+        return self.owner(request) == LOCAL
+
     def require_owner(self, request: gr.Request) -> None:
         """Let only whoever runs this studio go on.
 
         Raises:
             gr.Error: for anybody else.
         """
-        if self.owner(request) != LOCAL:
+        if not self.runs_this(request):
             raise gr.Error("Only whoever runs this studio can do that.", print_exception=False)
 
     def admit(self, request: gr.Request) -> str:

@@ -107,7 +107,13 @@ class Settings:
         add("--memory-mb", type=int, default=env("memory_mb", cls.memory_mb), help="memory for kept steps")
         add("--quota-mb", type=_number, default=env("quota_mb", ""), help="disk for all pictures, 0 for no limit")
         add("--quota-per-owner-mb", type=int, default=env("quota_per_owner_mb", cls.quota_per_owner_mb), help="each")
-        add("--no-provenance", dest="provenance", action="store_false", help="no mark of AI in the pictures")
+        add(
+            "--no-provenance",
+            dest="provenance",
+            action="store_false",
+            default=env("provenance", "") != "0",
+            help="no mark of AI in the pictures",
+        )
         add("--device", default=env("device", cls.device), help="auto, cpu, cuda or mps")
         add("--precision", default=env("precision", cls.precision), help="auto, fp32, bf16 or fp16")
         add(
@@ -116,8 +122,20 @@ class Settings:
             help="auto, whole, aside, fp8, int8 or streamed",
         )
         add("--model-memory-gb", type=_decimal, default=env("model_memory_gb", ""), help="memory models may take")
-        add("--no-previews", dest="previews", action="store_false", help="paint without previews")
-        add("--open", dest="open_browser", action="store_true", help="open the page in the browser")
+        add(
+            "--no-previews",
+            dest="previews",
+            action="store_false",
+            default=env("previews", "") != "0",
+            help="paint without previews",
+        )
+        add(
+            "--open",
+            dest="open_browser",
+            action="store_true",
+            default=env("open_browser", "") == "1",
+            help="open the page in the browser",
+        )
         given = vars(parser.parse_args(arguments))
         return cls(**given | {"models": tuple(given["models"] or _paths(env("models", "")))})
 

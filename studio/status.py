@@ -14,6 +14,8 @@ class State:
     """What the engine is busy with while it is not ready."""
     placement: str = ""
     """Device, precision and attention in use."""
+    plan: str = ""
+    """A model's name and how it is kept in memory, and why; empty for the small ones that ship."""
     step_s: float = 0.0
     """Seconds a run's step takes, a running mean; 0 before the first."""
     preview_share: float = 0.0
@@ -42,10 +44,10 @@ class Status:
         with self._lock:
             self._state = dataclasses.replace(self._state, ready=False, message=message)
 
-    def ready(self, placement: str) -> None:
+    def ready(self, placement: str, plan: str = "") -> None:
         """It can paint."""
         with self._lock:
-            self._state = dataclasses.replace(self._state, ready=True, message="ready", placement=placement)
+            self._state = dataclasses.replace(self._state, ready=True, message="ready", placement=placement, plan=plan)
 
     def count(self, runs: int, seconds: float) -> None:
         """One forward for that many runs took that long."""

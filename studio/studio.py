@@ -20,6 +20,7 @@ import psutil
 from studio import limits
 from studio.canvas.resize import resized
 from studio.canvas.start import start_of
+from studio.collector import without_rounds
 from studio.course import EVERY_S, Course, Reading
 from studio.diffusion.midway import START
 from studio.errors import NothingToBranch, NotSaved, RequestRefused, StudioError
@@ -30,7 +31,6 @@ from studio.gallery.pictures import LOCAL
 from studio.gallery.quota import Quota
 from studio.gallery.reconcile import reconcile
 from studio.gallery.thumbnails import Thumbnails
-from studio.importing import without_rounds
 from studio.jobs import Jobs
 from studio.journal import Entry, Journal
 from studio.models.download import Downloads
@@ -412,22 +412,27 @@ class Studio:
             self.status.tell("loading PyTorch and diffusers")
             # xformers says at import that its CUDA kernels do not load; models/device.py finds out.
             logging.getLogger("xformers").setLevel(logging.ERROR)
-            try:
-                with without_rounds():
-                    from studio.engine import Engine
-            finally:
-                self._imported.set()
-            self.engine = Engine(
-                self._jobs, self.library, self.settings, self.status, self.runs, self.inputs, self.collection
-            )
-            # Not earlier, nor anything else that imports PyTorch: two threads that do at once trip over each other.
-            self.library.watch(lambda: bool(self.engine and self.engine.runs))
-            self.engine.model(EMBEDDED)
-            self.engine.serve()
+            with without_rounds():
+                engine = self._begin()
+            engine.serve()
         except Exception as error:
             log.exception("the engine has stopped")
             self.status.tell(f"cannot paint: {error}")
             self._refuse_all(str(error))
+
+    def _begin(self) -> Engine:
+        """The engine, with the embedded model."""
+        try:
+            from studio.engine import Engine
+        finally:
+            self._imported.set()
+        engine = self.engine = Engine(
+            self._jobs, self.library, self.settings, self.status, self.runs, self.inputs, self.collection
+        )
+        # Not earlier, nor anything else that imports PyTorch: two threads that do at once trip over each other.
+        self.library.watch(lambda: bool(engine.runs))
+        engine.model(EMBEDDED)
+        return engine
 
     def _refuse_all(self, sentence: str) -> None:
         while not self._jobs.closed:

@@ -18,6 +18,15 @@ def test_arguments_win_over_the_environment_and_that_over_defaults(monkeypatch: 
     assert (given.concurrency, given.outputs, given.models) == (3, Path("elsewhere"), (Path("mine"), Path("yours")))
 
 
+def test_every_switch_has_its_name_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Settings.from_arguments(["--no-provenance", "--no-previews", "--open"])
+    assert not (given.provenance or given.previews)
+    assert given.open_browser
+    for name, value in {"PROVENANCE": "0", "PREVIEWS": "0", "OPEN_BROWSER": "1"}.items():
+        monkeypatch.setenv(f"STEPWISE_{name}", value)
+    assert Settings.from_arguments([]) == given
+
+
 def test_a_space_listens_where_it_is_told_and_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
     monkeypatch.setenv("GRADIO_SERVER_PORT", "7861")

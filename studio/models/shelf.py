@@ -268,7 +268,7 @@ class Shelf:
             raise
         finally:
             reading.loaded()
-            self._status.ready(f"{placement} · {name}: {plan.sentence}" if name not in OURS else str(placement))
+            self._status.ready(str(placement), f"{name}: {plan.sentence}" if name not in OURS else "")
 
 
 def _failed(error: StudioError) -> Future[LoadedModel]:

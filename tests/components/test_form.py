@@ -196,7 +196,10 @@ def test_a_page_whose_memory_runs_out_says_what_to_do_and_the_next_press_paints(
         pressed = partial(made.paint, request(tab="small"), *values(model="tiny-epsilon", steps=2))
         *_, (stage, *_rest) = pressed()
         assert stage["state"] == "finished"
-        assert "all of it on the CPU" in made.footer()
+        mine, somebody = request(tab="small"), request("somebody")
+        assert "all of it on the CPU" in made.footer(mine)
+        assert "kept steps" in made.footer(mine)
+        assert not any(told in made.footer(somebody) for told in ("all of it", "kept steps", "GB"))
         assert studio.engine is not None
         vars(studio.engine.model("tiny-epsilon"))["compute"] = no_room
         *_, (stage, *_rest) = pressed()
@@ -205,7 +208,7 @@ def test_a_page_whose_memory_runs_out_says_what_to_do_and_the_next_press_paints(
         assert "Painted again, the model is kept in less memory" in stage["message"]
         *_, (stage, *_rest) = pressed()
         assert stage["state"] == "finished"
-        assert "weights in 8 bits" in made.footer()
+        assert "weights in 8 bits" in made.footer(mine)
 
 
 def test_a_page_that_opens_while_its_run_is_being_put_aside_goes_on_with_it(

@@ -1,4 +1,4 @@
-"""What is imported at the start costs no rounds of the garbage collector, then or later."""
+"""What is made at the start costs no rounds of the garbage collector, then or later."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from studio.importing import without_rounds
+from studio.collector import without_rounds
 
 
 @pytest.fixture(autouse=True)
@@ -14,12 +14,12 @@ def _thawed() -> None:
     gc.unfreeze()
 
 
-def test_the_collector_rests_during_the_imports_and_leaves_their_objects_alone() -> None:
+def test_the_collector_rests_during_the_start_and_leaves_what_was_made_alone() -> None:
     with without_rounds():
         assert not gc.isenabled()
-        imported: list[object] = [[]]
+        made: list[object] = [[]]
     assert gc.isenabled()
-    assert all(kept is not imported for kept in gc.get_objects())
+    assert all(kept is not made for kept in gc.get_objects())
 
 
 def test_what_a_later_studio_finds_is_collected() -> None:
@@ -32,7 +32,7 @@ def test_what_a_later_studio_finds_is_collected() -> None:
     assert any(kept is garbage for kept in gc.get_objects())
 
 
-def test_imports_that_fail_bring_the_collector_back_and_one_that_was_off_stays_off() -> None:
+def test_a_start_that_fails_brings_the_collector_back_and_one_that_was_off_stays_off() -> None:
     with pytest.raises(ImportError), without_rounds():
         raise ImportError
     assert gc.isenabled()
