@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from components.access import LOGIN_S, PASS, WATCH, Access
+from components.body import body
 from components.plain import cookie, login_page, sentence
 from studio.sharing.roles import Role
 
@@ -43,9 +44,14 @@ def routes(access: Access) -> list[Route]:
         """Take a name and a password for a cookie."""
         if refused := _too_often(access, request):
             return refused
-        if not access.asks_for_password or int(request.headers.get("content-length") or 0) > MOST_LOGIN_BYTES:
+        if not access.asks_for_password:
             return sentence(404, "There is no login here.")
-        given = parse_qs((await request.body()).decode(errors="replace"))
+        content = await body(request.receive, MOST_LOGIN_BYTES)
+        if refused := _too_often(access, request):  # many may have sent their heads before the first had sent its body
+            return refused
+        if len(content) > MOST_LOGIN_BYTES:
+            return sentence(413, "This is too long for a name and a password.")
+        given = parse_qs(content.decode(errors="replace"))
         token = access.signed_in(given.get("user", [""])[0], given.get("password", [""])[0])
         if token is None:
             access.attempts.wrong(_address(request))

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from components.body import body
 from components.crowd import Crowd, Crowded
 from components.schema import MOST_BYTES, Schema
 
@@ -24,7 +25,7 @@ class Events:
         if scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        content = await _body(receive)
+        content = await body(receive, MOST_BYTES)
         try:
             with self._crowd.place(scope, content):
                 refusal = await run_in_threadpool(self._schema.refusal, get_route_path(scope), content)
@@ -46,16 +47,6 @@ class Events:
 
 def _said(status: int, sentence: str) -> JSONResponse:
     return JSONResponse({"error": sentence, "detail": sentence}, status)
-
-
-async def _body(receive: Receive) -> bytes:
-    """A request's body, or as much of it as shows that it is too long."""
-    content, more = bytearray(), True
-    while more and len(content) <= MOST_BYTES:
-        message = await receive()
-        content += message.get("body", b"")
-        more = message.get("more_body", False)
-    return bytes(content)
 
 
 def _told(send: Send) -> Send:

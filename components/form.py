@@ -19,7 +19,7 @@ from components.drawing import LINES, OFF, ONLY_MASKED, OWN, PICTURE, UNITS, WHO
 from components.fitting import OWN_VAE, clip_skip, length, picture, sampler_menu, schedule_menu, size, vae_menu
 from studio import GenerationRequest, Run, Studio
 from studio.canvas import preprocess
-from studio.errors import RequestRefused
+from studio.errors import RequestRefused, UnreadablePicture
 from studio.request import RANDOM_SEED, TEMPLATES, ControlUnit, Inpaint
 
 BRANCHABLE = (
@@ -70,6 +70,8 @@ class Form:
         self._studio, self._names = studio, names
         self._maps: OrderedDict[tuple[str, str], str] = OrderedDict()
         """Of a preprocessor and a picture's name, the map's: a form is read at every letter typed."""
+        self._kept: OrderedDict[tuple[str, int, str], str] = OrderedDict()
+        """Of an uploaded file, when it was written, and whose it is, the name it is kept under: for the same reason."""
 
     def asked(self, values: tuple[Any, ...], owner: str) -> Asked:
         """What the widgets' values ask for; pictures are kept as that owner's.
@@ -113,13 +115,12 @@ class Form:
         if layers.mask and not layers.picture:
             raise RequestRefused("image", "A mask needs the picture that it masks: open one, or paint colours.")
         if layers.picture and given["start_on"]:
-            bring = self._studio.collection.bring
             drawn = {name: given[name] for name in ("strength", "resize_mode")}
             if self._studio.library.edits(given["model"]):
                 drawn["strength"] = 1.0  # whatever its slider says, which is not shown
-            drawn["image"] = bring(layers.picture, owner)
+            drawn["image"] = self._brought(layers.picture, owner)
             if layers.mask:
-                drawn["inpaint"] = _inpaint(given, bring(layers.mask, owner), layers.extended)
+                drawn["inpaint"] = _inpaint(given, self._brought(layers.mask, owner), layers.extended)
         units = [self._unit(given, number, layers, owner) for number in range(UNITS)]
         return drawn | {"control": tuple(unit for unit in units if unit is not None)}
 
@@ -148,8 +149,26 @@ class Form:
         found = path.get(unit["source"])
         if not found:
             return None
-        name = self._studio.collection.bring(found, owner)
+        name = self._brought(found, owner)
         return name if unit["source"] == LINES else self._preprocessed(unit["preprocessor"], name, owner)
+
+    def _brought(self, path: Path, owner: str) -> str:
+        """The name under which an uploaded picture is kept; read and kept once.
+
+        Raises:
+            StudioError: if it cannot be.
+        """
+        try:
+            key = str(path), path.stat().st_mtime_ns, owner
+        except OSError:
+            raise UnreadablePicture("This picture is not on the server any more: bring it again.") from None
+        name = self._kept.pop(key, "")
+        if not self._studio.collection.may_use(name, owner):
+            name = self._studio.collection.bring(path, owner)
+        self._kept[key] = name
+        if len(self._kept) > MOST_MAPS:
+            self._kept.popitem(last=False)
+        return name
 
     def _preprocessed(self, preprocessor: str, name: str, owner: str) -> str:
         """The name of the map that a preprocessor takes from a picture; taken once."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import base64
 import logging
-import math
 import re
 import secrets
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from components.stage import ASSETS, data_uri
 from components.visitors import Visitors
 from studio import GenerationRequest, Studio
 from studio.clips import beside
-from studio.errors import StudioError
+from studio.errors import StudioError, said
 from studio.gallery import archive, infotext, pictures
 from studio.gallery.kept import Kept
 from studio.gallery.search import Search
@@ -57,6 +57,8 @@ class Gallery:
     def __init__(self, studio: Studio, visitors: Visitors) -> None:
         self._studio, self._visitors = studio, visitors
         self._collection = studio.collection
+        self._zips: dict[str, Path] = {}
+        """The last zip of each person: the next one takes its place."""
 
     def functions(self) -> list[Callable[[Asked], Any]]:
         """As plain functions, which is what Gradio takes, named as the script calls them."""
@@ -68,7 +70,8 @@ class Gallery:
                     return answer(asked, owner) if owner else {}
                 except (sqlite3.Error, OSError) as error:
                     log.exception("the gallery could not answer")
-                    return {"message": f"This could not be done: {error}. Free some space on the disk, then try again."}
+                    why = f"This could not be done: {said(error)}."
+                    return {"message": f"{why} Free some space on the disk, then try again."}
 
             asked_for.__name__ = f"gallery_{name}"
             return asked_for
@@ -184,16 +187,20 @@ class Gallery:
         Raises:
             gr.Error: if none of them is here, or the file could not be written.
         """
-        found = self._collection.history.of(_ids(event._data.get("ids")), self._visitors.owner(request))
+        owner = self._visitors.owner(request)
+        found = self._collection.history.of(_ids(event._data.get("ids")), owner)
         if not found:
             raise gr.Error("None of these pictures is here any more.", print_exception=False)
         path = Path(get_upload_folder()) / secrets.token_hex(16) / "stepwise-pictures.zip"
+        before, self._zips[owner] = self._zips.pop(owner, None), path
         try:
+            if before is not None:  # each may be of gigabytes
+                shutil.rmtree(before.parent, ignore_errors=True)
             path.parent.mkdir(parents=True)
             archive.write(((kept, self._collection.file(kept)) for kept in found), path)
         except (OSError, StudioError) as error:
             path.unlink(missing_ok=True)
-            raise gr.Error(f"The zip could not be made: {error}", print_exception=False) from None
+            raise gr.Error(f"The zip could not be made: {said(error)}", print_exception=False) from None
         return str(path)
 
     def _asked_for(self, request: gr.Request, event: gr.EventData) -> Kept:
@@ -263,7 +270,7 @@ def _number(value: Any) -> int | None:
 
 
 def _seconds(value: Any) -> float | None:
-    return float(value) if type(value) in (int, float) and math.isfinite(value) and abs(value) < 1e12 else None
+    return float(value) if type(value) in (int, float) and abs(value) < 1e12 else None
 
 
 def _ids(values: Any) -> list[int]:

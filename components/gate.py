@@ -18,6 +18,7 @@ from components.leftovers import Leftovers
 from components.listening import Listening
 from components.plain import cookie, sentence
 from components.schema import CHECKED, Schema
+from components.uploads import UPLOAD, Uploads
 from studio.sharing import roles
 from studio.sharing.roles import Role
 
@@ -42,7 +43,7 @@ class Gate:
         leftovers: Leftovers,
     ) -> None:
         self._app, self._access, self._ours, self._events = app, access, ours, Events(app, schema, crowd)
-        self._listening, self._leftovers = listening, leftovers
+        self._listening, self._leftovers, self._uploads = listening, leftovers, Uploads()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Whatever is neither HTTP nor the start of the server is refused."""
@@ -72,7 +73,9 @@ class Gate:
         visitor = self._access.watcher(asked, link) if link else self._access.who(asked)
         scope[VISITOR] = visitor
         if roles.may(visitor.role if visitor else None, path):
-            return None if visitor is None or self._in_session(asked, path, visitor) else sentence(403, FOREIGN)
+            if visitor is not None and not self._in_session(asked, path, visitor):
+                return sentence(403, FOREIGN)
+            return self._uploads.refusal(asked, visitor.person) if visitor and path == UPLOAD else None
         if visitor is not None:
             return sentence(404, "There is nothing here.")
         if path == "/" and self._access.asks_for_password:

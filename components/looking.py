@@ -6,6 +6,7 @@ no queue. Each call carries the token its page was given; what is not its owner'
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,7 +16,6 @@ from components import tree
 from components.stage import View, data_uri
 from components.visitors import Visitors
 from studio import Run, Studio
-from studio.errors import StudioError
 from studio.sharing.links import DAY_S
 from studio.sharing.roles import Role
 from studio.timeline import compare
@@ -31,6 +31,8 @@ class Looking:
 
     def __init__(self, studio: Studio, visitors: Visitors) -> None:
         self._studio, self._visitors = studio, visitors
+        self._asking, self._asking_lock = set[str](), threading.Lock()
+        """Whose words are being looked into: the engine's thread does it, so each person has one at a time."""
 
     def functions(self) -> list[Callable[[Asked], Any]]:
         """As plain functions, which is what Gradio takes."""
@@ -78,16 +80,24 @@ class Looking:
     def words(self, asked: Asked) -> Asked:
         """Where each word looks at a step, and what it cost to find out."""
         from studio.diffusion.preview import jpeg  # here, since they load PyTorch
+        from studio.endings import coded
         from studio.timeline.inspector import heat
 
         run, index = self._run(asked), self._index(asked)
         if run is None or index is None:
             return {"words": [], "message": "This run is not here any more."}
+        with self._asking_lock:
+            if run.owner in self._asking:
+                return {"words": [], "message": "The step asked for before is still being looked into: wait for it."}
+            self._asking.add(run.owner)
         began = time.perf_counter()
         try:
             maps = self._studio.words(run, index)
-        except StudioError as error:
-            return {"words": [], "message": str(error)}
+        except Exception as error:
+            return {"words": [], "message": str(coded(error))}
+        finally:
+            with self._asking_lock:
+                self._asking.discard(run.owner)
         seconds = time.perf_counter() - began
         shown = [{"word": each.word, "src": data_uri(jpeg(heat(each.map[None, None])))} for each in maps]
         return {"words": shown, "message": f"one model call, {seconds * 1000:.0f} ms"}

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from components.access import Access
 from components.announcing import made, reachable
+from components.body import body
 from components.curves import MINUTES, curves
 from components.plain import document, sentence
 from components.stage import ASSETS
@@ -149,9 +150,8 @@ def _base(access: Access, request: Request) -> str:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    if int(request.headers.get("content-length") or 0) > MOST_FORM_BYTES:
-        return {}
-    given = parse_qs((await request.body()).decode(errors="replace"))
+    content = await body(request.receive, MOST_FORM_BYTES)
+    given = parse_qs(content.decode(errors="replace")) if len(content) <= MOST_FORM_BYTES else {}
     return {name: values[0] for name, values in given.items()}
 
 

@@ -7,8 +7,8 @@ a sentence instead of an exception, and the address of a picture is refused, not
 from __future__ import annotations
 
 import json
-import math
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from studio.gallery.inputs import look
 
 CHECKED = re.compile(r"/gradio_api/(?P<kind>queue/join|run|component_server)(/[\w-]*)?")
 MOST_BYTES = 2**20
+MOST_FILES = 64
+"""In one event: the page sends a handful."""
 SESSION = re.compile(r"[\w-]{1,64}")
 NOT_OURS = "This is nothing that the page sends: reload it and try again."
 FILE_GONE = "This file is not on the server: bring it again."
@@ -87,7 +89,9 @@ def parsed(content: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise Refused(NOT_OURS) from None
     _demand(isinstance(body, dict))
-    for file in _files(body):
+    files = list(_files(body))
+    _demand(len(files) <= MOST_FILES)
+    for file in files:
         _check_file(file)
     return dict(body)
 
@@ -120,10 +124,10 @@ def _check_number(widget: Any, value: Any) -> None:
     """An emptied field of a number is left to whoever reads it; an emptied slider Gradio cannot read."""
     if value is None and not isinstance(widget, gr.Slider):
         return
-    least = -math.inf if widget.minimum is None else widget.minimum
-    most = math.inf if widget.maximum is None else widget.maximum
-    known = type(value) in (int, float) and math.isfinite(value) and least <= value <= most
-    bounds = f" from {least:g} to {most:g}" if math.isfinite(least) and math.isfinite(most) else ""
+    least = -sys.float_info.max if widget.minimum is None else widget.minimum
+    most = sys.float_info.max if widget.maximum is None else widget.maximum
+    known = type(value) in (int, float) and least <= value <= most  # so it is finite, and no integer of 400 digits
+    bounds = f" from {least:g} to {most:g}" if None not in (widget.minimum, widget.maximum) else ""
     _demand(known, f"{widget.label} must be a number{bounds}.")
 
 

@@ -6,7 +6,7 @@ import logging
 
 import torch
 
-from studio.errors import GenerationFailed, OutOfMemory, StudioError
+from studio.errors import GenerationFailed, OutOfMemory, StudioError, said
 from studio.events import Cancelled, Failed, Paused
 from studio.run import Run
 
@@ -28,13 +28,14 @@ def put_aside(run: Run) -> Cancelled | Paused:
 
 
 def failure(run: Run, error: Exception) -> Failed:
-    coded = _coded(error)
-    if coded is not error:
+    """The last event of a run that an error ended."""
+    told = coded(error)
+    if told is not error:
         log.error("run %s failed", run.id, exc_info=error)
-    return Failed(run=run.id, code=coded.code, sentence=str(coded))
+    return Failed(run=run.id, code=told.code, sentence=str(told))
 
 
-def _coded(error: Exception) -> StudioError:
+def coded(error: Exception) -> StudioError:
     """The error as one with a code and a sentence a person can act on."""
     if isinstance(error, StudioError):
         return error
@@ -43,5 +44,5 @@ def _coded(error: Exception) -> StudioError:
             torch.cuda.empty_cache()
         return OutOfMemory(OUT_OF_MEMORY)
     if isinstance(error, OSError):
-        return GenerationFailed(f"The picture could not be saved: {error.strerror or error}.")
-    return GenerationFailed(f"The model failed ({type(error).__name__}: {error}). Try other settings.")
+        return GenerationFailed(f"The picture could not be saved: {said(error)}.")
+    return GenerationFailed(f"The model failed ({type(error).__name__}: {said(error)}). Try other settings.")

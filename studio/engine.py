@@ -31,8 +31,8 @@ from studio.events import Queued, Started, Step
 from studio.gallery.collection import Collection
 from studio.gallery.inputs import Inputs
 from studio.jobs import Jobs
-from studio.models import device
 from studio.models.controls import Controls
+from studio.models.device import choose
 from studio.models.library import EMBEDDED, Library
 from studio.models.loader import LoadedModel
 from studio.models.shelf import Shelf
@@ -73,7 +73,7 @@ class Engine:
     ) -> None:
         self._jobs, self._library, self._settings, self._status = jobs, library, settings, status
         self._runs, self._inputs = runs, kept
-        self._placement = device.choose(settings.device, settings.precision)
+        self._placement = choose(settings.device, settings.precision)
         plan, most = settings.memory_plan, settings.model_bytes
         self.shelf = Shelf(library, self._placement, status, self._painted_with, jobs.wake, plan, most)
         self.controls = Controls(library, self._placement, status, self.shelf)
@@ -100,6 +100,11 @@ class Engine:
             self._behind.shutdown()
             self.shelf.close()
             self.controls.close()
+
+    @property
+    def device(self) -> torch.device:
+        """What it computes on."""
+        return self._placement.device
 
     @property
     def runs(self) -> list[Run]:
@@ -206,7 +211,7 @@ class Engine:
                 return False
             model = self.shelf.here(request.model)
             return model is None or model.adapters.ready(self._library.loras(request.prompt))
-        except StudioError:
+        except Exception:
             return True  # it is told when the run begins
 
     def _tell_places(self) -> None:
@@ -241,6 +246,8 @@ class Engine:
             run.weights_hash = model.weights_hash
             given = self._given(request, model)
             run.notes = model.adapters.prepare(given.loras)
+            led = (active.painting.given.loras for active in self._active)
+            model.adapters.settle({lora.adapter for loras in (given.loras, *led) for lora in loras})
             painting = Painting(request, model, lambda step: self._see(active, step), resumed, given)
             active = Active(run, painting, preview.PreviewBudget(preview.SHARE))
             self._active.append(active)

@@ -1,5 +1,17 @@
 """Errors with a code for programs and a sentence for people that says what to change."""
 
+import re
+
+QUOTED = re.compile(r"""(?<=['"])(?:[A-Za-z]:)?[\\/][^'"\n]*[\\/]""")
+BARE = re.compile(r"""(?<![\w.:\\/-])(?:[A-Za-z]:)?[\\/](?:[^\\/\s'"]+[\\/])+""")
+"""The folders of an absolute path; in quotes they may have spaces in their names."""
+
+
+def said(error: Exception) -> str:
+    """What an error says, without the folders of this machine, for a sentence that visitors may read: of a path its
+    last part stays."""
+    return getattr(error, "strerror", None) or BARE.sub("", QUOTED.sub("", str(error)))
+
 
 class StudioError(Exception):
     """An error a person can act on. ``code`` is stable, ``str(error)`` is the sentence."""

@@ -103,8 +103,9 @@ class Jobs:
         return answer
 
     def run_errands(self) -> None:
-        """Do what was asked for; called by the engine's thread."""
-        while self._errands:
+        """Do what was asked for, one of it before every round, so that painting goes on whoever asks how much; called
+        by the engine's thread."""
+        if self._errands:
             errand, answer = self._errands.popleft()
             if answer.set_running_or_notify_cancel():
                 try:

@@ -332,8 +332,12 @@ class Studio:
         return run
 
     def _ended(self, run: Run, end: Event) -> None:
-        if not (self._closing.is_set() and isinstance(end, Paused)):
+        if self._closing.is_set() and isinstance(end, Paused):
+            return
+        try:
             self._journal.drop(run.id)
+        except OSError:  # the run has ended all the same; at worst the next process paints it again
+            log.exception("the entry of run %s could not be removed", run.id)
 
     def _check_models(self, request: GenerationRequest) -> None:
         self.library.folder(request.model)
@@ -359,7 +363,7 @@ class Studio:
         torch = sys.modules.get("torch")
         if torch is None or self.engine is None or not torch.cuda.is_available():
             return None
-        free, total = torch.cuda.mem_get_info()
+        free, total = torch.cuda.mem_get_info(self.engine.device)
         return total - free, total
 
     @property

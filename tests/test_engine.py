@@ -303,3 +303,13 @@ def test_closing_puts_every_run_aside(models: Path, tmp_path: Path) -> None:
     runs = [studio.submit(asked(steps=150, seed=seed)) for seed in range(3)]
     studio.close()
     assert all(isinstance(last(run), Paused) for run in runs)
+
+
+def test_an_entry_that_cannot_be_removed_ends_no_run_otherwise(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(studio._journal, "drop", raising(OSError(30, "Read-only file system")))
+        assert isinstance(last(studio.submit(asked())), Finished)
+        stopped = studio.submit(asked(steps=60))
+        stopped.cancel()
+        assert isinstance(last(stopped), Cancelled)
+    assert isinstance(last(studio.submit(asked())), Finished)

@@ -187,6 +187,8 @@ def test_an_errand_is_done_between_rounds_and_answers() -> None:
     assert jobs.take(timeout=None) is None, "an errand wakes who waits for a run"
     jobs.run_errands()
     assert answer.result(0) == 42
+    assert not broken.done(), "one before every round: painting goes on whoever asks how much"
+    jobs.run_errands()
     with pytest.raises(ValueError, match="six"):
         broken.result(0)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from studio.clips import Clip, beside, remove_clip, size_of
-from studio.errors import NotSaved, QuotaReached, StudioError, UnreadablePicture
+from studio.errors import NotSaved, QuotaReached, StudioError, UnreadablePicture, said
 from studio.gallery import infotext, pictures, provenance
 from studio.gallery.history import History
 from studio.gallery.inputs import NOT_HERE, Inputs
@@ -77,7 +77,7 @@ class Collection:
         try:
             path = pictures.save(picture, text, self.outputs, owner, f"{run}-{index}-{seed}", mark, clip)
         except OSError as error:
-            raise NotSaved(_sentence(error.strerror or str(error))) from error
+            raise NotSaved(_sentence(said(error))) from error
         try:
             size, where = size_of(path), path.relative_to(self.outputs).as_posix()
             known = {"run": run, "owner": owner, "path": where, "model_hash": model_hash}
@@ -89,7 +89,7 @@ class Collection:
             path.unlink(missing_ok=True)
             remove_clip(path)
             if isinstance(error, sqlite3.Error | OSError):
-                raise NotSaved(_sentence(str(error))) from error
+                raise NotSaved(_sentence(said(error))) from error
             raise
         return path, text
 
@@ -106,7 +106,7 @@ class Collection:
             name = self._inputs.add_file(brought) if isinstance(brought, Path) else self._inputs.add(brought)
             self._brought(name, owner)
         except (OSError, sqlite3.Error) as error:
-            raise NotSaved(_sentence(str(error))) from error
+            raise NotSaved(_sentence(said(error))) from error
         return name
 
     def restore(self, name: str, png: bytes, owner: str) -> None:
@@ -122,7 +122,7 @@ class Collection:
             self._inputs.restore(name, png)
             self._brought(name, owner)
         except (OSError, sqlite3.Error) as error:
-            raise NotSaved(_sentence(str(error))) from error
+            raise NotSaved(_sentence(said(error))) from error
 
     def _brought(self, name: str, owner: str) -> None:
         self.history.add_input(name, owner, self._inputs.path(name).stat().st_size, time.time())
@@ -161,7 +161,7 @@ class Collection:
                 self._make_room(owner)
             sentence = self._reached(owner)
         except sqlite3.Error as error:
-            raise NotSaved(_sentence(str(error))) from error
+            raise NotSaved(_sentence(said(error))) from error
         if sentence:
             raise QuotaReached(sentence)
 

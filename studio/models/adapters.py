@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from diffusers.utils import set_adapter_layers, set_weights_and_activate_adapters
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
-from studio.errors import ModelUnavailable
+from studio.errors import ModelUnavailable, said
 from studio.models.families.base import Family
 from studio.models.header import read_header
 from studio.models.library import Lora
@@ -22,6 +22,8 @@ Active = tuple[tuple[str, float], ...]
 PART = re.compile(r"\.(?:lora_(?:down|A|linear_layer\.down)|lora\.down|lora_A\.default)\.weight$")
 PREFIX = re.compile(r"^(?:lora_unet_|lora_te\d?_|unet\.|transformer\.|text_encoder(?:_2)?\.|base_model\.model\.)")
 MOST_NAMED = 3
+MOST_READ = 12
+"""LoRAs that a model holds; beyond these the ones used longest ago go."""
 
 
 class Adapters:
@@ -42,6 +44,7 @@ class Adapters:
         for lora in loras:
             if lora.adapter not in self._notes:
                 self._notes[lora.adapter] = self._read(lora)
+            self._notes[lora.adapter] = self._notes.pop(lora.adapter)  # used last
         return tuple(note for lora in loras if (note := self._notes[lora.adapter]))
 
     def ready(self, loras: Sequence[Lora]) -> bool:
@@ -54,6 +57,15 @@ class Adapters:
                         return False
                     self._notes[lora.adapter] = self._read(lora)
         return True
+
+    def settle(self, used: Collection[str]) -> None:
+        """Let go of those used longest ago that are more than the model shall hold; of those in use none."""
+        idle = [adapter for adapter in self._notes if adapter not in used]
+        for adapter in idle[: max(len(self._notes) - MOST_READ, 0)]:
+            with making():
+                self._family.pipeline.delete_adapters(adapter)
+            del self._notes[adapter]
+            self._all_off()
 
     def activate(self, wanted: Active) -> None:
         """Have the denoiser compute with these and no others."""
@@ -84,12 +96,16 @@ class Adapters:
         except Exception as error:  # the layouts are many, and so are the ways in which a file is none of them
             with contextlib.suppress(Exception):
                 pipeline.delete_adapters(lora.adapter)
-            raise ModelUnavailable(f"The LoRA {name!r} does not fit this model: {error}") from error
+            raise ModelUnavailable(f"The LoRA {name!r} does not fit this model: {said(error)}") from error
         finally:
-            self._active = ()
-            for module in (self._family.denoiser, *self._encoders()):
-                _switch(module, ())
+            self._all_off()
         return self._unplaced(lora)
+
+    def _all_off(self) -> None:
+        """After those that are here became others, which peft would switch on."""
+        self._active = ()
+        for module in (self._family.denoiser, *self._encoders()):
+            _switch(module, ())
 
     def _unplaced(self, lora: Lora) -> str:
         """A sentence on the parts of a file that no layer of the model took; empty if all were."""

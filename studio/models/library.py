@@ -34,11 +34,8 @@ class Lora:
 
     path: Path
     tag: LoraTag
-
-    @property
-    def adapter(self) -> str:
-        """Its name among a model's adapters, which may hold no point; another one when the file changes."""
-        return "lora_" + hashlib.sha256(f"{self.path}{self.path.stat().st_mtime_ns}".encode()).hexdigest()[:16]
+    adapter: str
+    """Its name among a model's adapters, which may hold no point; another one when the file changes."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,7 @@ class Library:
         """The LoRAs that a prompt's tags ask for, by the names of their files.
 
         Raises:
-            RequestRefused: if there is none of that name.
+            RequestRefused: if there is none of that name, or its file is gone.
         """
         there = self.of_kind(Kind.LORA)
         found = []
@@ -138,7 +135,13 @@ class Library:
             if tag.name not in there:
                 known = f"There are: {', '.join(sorted(there))}." if there else "There are none here."
                 raise RequestRefused("prompt", f"There is no LoRA of the name {tag.name!r}. {known}")
-            found.append(Lora(there[tag.name].path, tag))
+            path = there[tag.name].path
+            try:
+                changed = path.stat().st_mtime_ns
+            except OSError:
+                raise RequestRefused("prompt", f"The file of the LoRA {tag.name!r} is gone.") from None
+            adapter = "lora_" + hashlib.sha256(f"{path}{changed}".encode()).hexdigest()[:16]
+            found.append(Lora(path, tag, adapter))
         return tuple(found)
 
     def vaes(self, model: str) -> list[str]:

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from studio.clips import Clip
 from studio.diffusion.linear_preview import LinearPreview, fit
 from studio.diffusion.seams import ModelCall, ModelSeam
-from studio.errors import ModelUnavailable
+from studio.errors import ModelUnavailable, said
 from studio.models import control_file, keeping, single_file, vae
 from studio.models.adapters import Adapters
 from studio.models.beside import read_json
@@ -303,7 +303,7 @@ def _told(name: str, read: Callable[[], T], what: str = "model") -> T:
     except NotImplementedError as error:  # what PyTorch says of weights that were never filled in
         raise ModelUnavailable(f"The {what} {name!r} could not be read: {LACKING}") from error
     except UNREADABLE as error:
-        raise ModelUnavailable(f"The {what} {name!r} could not be read: {error}") from error
+        raise ModelUnavailable(f"The {what} {name!r} could not be read: {said(error)}") from error
 
 
 def fingerprint(*folders: Path, sha256: Callable[[Path], str]) -> str:

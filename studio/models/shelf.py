@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -17,7 +18,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from studio.errors import StudioError
+from studio.errors import ModelUnavailable, StudioError, said
 from studio.models import memory
 from studio.models.behind import Behind
 from studio.models.device import Placement
@@ -29,6 +30,7 @@ from studio.models.vae import LoadedVae
 from studio.models.weights import files, weigh
 from studio.status import Status
 
+log = logging.getLogger("stepwise")
 OURS = (EMBEDDED, EMBEDDED_QUICK)
 """They weigh next to nothing: kept whole, and never let go."""
 MOST_VAES = 2
@@ -194,6 +196,11 @@ class Shelf:
         except StudioError as error:
             self._loading[key] = _Loading(_failed(error))
             return
+        except OSError as error:
+            log.warning("the model %s cannot be read", key[0], exc_info=error)
+            gone = ModelUnavailable(f"The files of the model {key[0]!r} cannot be read: {said(error)}.")
+            self._loading[key] = _Loading(_failed(gone))
+            return
         if plan is None:
             self.waits_for = key[0]
             return
@@ -245,8 +252,9 @@ class Shelf:
             models = sum(model.bytes_held for (name, _), model in self._held.items() if name not in OURS)
             return self._budget - models - sum(vae.bytes_held for vae in self.vaes.held)
         if self._placement.device.type == "cuda":
-            spare = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-            return int(torch.cuda.mem_get_info(self._placement.device)[0]) + spare
+            device = self._placement.device
+            spare = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+            return int(torch.cuda.mem_get_info(device)[0]) + spare
         return int(psutil.virtual_memory().available)
 
     def _load(self, source: Source, name: str, placement: Placement, plan: Plan, stop: threading.Event) -> LoadedModel:

@@ -102,6 +102,19 @@ def test_a_map_is_taken_once_however_often_the_form_is_read(
     assert form.asked(given, EVE).request.control == first.control
 
 
+def test_a_canvas_is_read_once_however_often_the_form_is_read(
+    form: Form, studio: Studio, values: Values, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, add = [], studio.inputs.add_file
+    monkeypatch.setattr(studio.inputs, "add_file", lambda path: read.append(path) or add(path))  # type: ignore[func-returns-value]
+    given = values(layers=layers(tmp_path, picture=photo(), mask=Image.new("L", (128, 128), 255)), start_on=True)
+    first, second = form.asked(given, ADA).request, form.asked(given, ADA).request
+    assert (first.image, first.inpaint) == (second.image, second.inpaint)
+    assert len(read) == 2
+    assert form.asked(given, EVE).request.image == first.image
+    assert studio.collection.may_use(first.image, EVE)
+
+
 def test_settings_bring_nobody_elses_pictures(form: Form, studio: Studio, defaults: dict[str, Any]) -> None:
     """The names of pictures are in the infotext of what was made from them, for everybody to read."""
     picture, mask = (studio.collection.bring(photo(colour), ADA) for colour in ("#123456", "#ffffff"))

@@ -37,12 +37,14 @@ def test_absurd_requests_are_answered_with_a_sentence(asking: Asking, data: st.D
         ("Steps", 1e9, "Steps must be a number from 1 to 150."),
         ("CFG scale", None, "CFG scale must be a number from 1 to 30."),
         ("Width", None, "Width must be a whole number."),
+        ("CFG scale", 10**400, "CFG scale must be a number from 1 to 30."),
         ("Width", 100, "Width must be a multiple of 8: try 96."),
         ("Batch size", None, "Batch size must be a whole number."),
         ("Model", "none of ours", "Value: none of ours is not in the list"),
         ("Prompt", None, "Prompt must be text."),
         ("Prompt", {"a": 1}, "nothing that the page sends"),
     ],
+    ids=lambda value: str(value)[:20],
 )
 def test_an_emptied_field_or_a_wrong_value_says_what_to_change(
     asking: Asking, label: str, value: object, sentence: str

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from starlette.requests import HTTPConnection
+from starlette.types import Message
 
+from components import entering, uploads
 from components.access import BROWSER, PASS, Access
+from components.uploads import Uploads
 from studio import GenerationRequest, Run, Settings
+from studio.gallery.pictures import LOCAL
+from studio.sharing.attempts import MOST as MOST_TRIES
 from studio.sharing.links import DAY_S
 from studio.sharing.roles import Role
 from studio.sharing.sharing import Sharing
@@ -182,7 +189,7 @@ def test_a_watcher_learns_no_words_and_no_seed(serving: Serving, run: Run) -> No
 
 
 def test_a_tabs_events_are_its_owners(serving: Serving) -> None:
-    ada, eve = (serving.client(serving.token(Role.ARTIST)) for _ in range(2))
+    ada, eve = (serving.artist().client for _ in range(2))
     for artist in (ada, eve):
         artist.get("/")
     with ada.stream("GET", "/gradio_api/heartbeat/adas") as mine:
@@ -207,6 +214,63 @@ def test_a_password_lets_in_and_guessing_it_does_not_pay(tmp_path: Path) -> None
         assert visitor.get("/enter/x").status_code == 429
     finally:
         serving.close()
+
+
+@pytest.mark.parametrize("tries", [MOST_TRIES, 0])
+def test_wrong_words_are_counted_when_they_are_there_and_no_body_is_read_without_end(
+    tmp_path: Path, tries: int
+) -> None:
+    """Many may have sent the heads of their requests before the first sends its body."""
+    settings = Settings(outputs=tmp_path, password="ada:let me in")
+    access = Access(settings, Sharing(tmp_path))
+    route = next(each for each in entering.routes(access) if each.path == "/login" and "POST" in (each.methods or ()))
+    sent, answers = [0], list[Any]()
+
+    async def receive() -> Message:
+        for _ in range(tries):
+            access.attempts.wrong("10.0.0.9")
+        sent[0] += 1
+        return {"type": "http.request", "body": b"x" * 1000, "more_body": sent[0] < (1 if tries else 10**6)}
+
+    async def send(message: Message) -> None:
+        answers.append(message.get("status"))
+
+    scope = {"type": "http", "method": "POST", "path": "/login", "headers": [], "query_string": b""}
+    with ThreadPoolExecutor(1) as elsewhere:  # a browser's tests may have left a loop in this thread
+        asked: Any = scope | {"client": ("10.0.0.9", 1), "root_path": ""}
+
+        async def login() -> None:
+            await route.app(asked, receive, send)
+
+        elsewhere.submit(asyncio.run, login()).result()
+    assert answers[0] == (429 if tries else 413)
+    assert sent[0] < 10
+
+
+def test_nobody_fills_the_disk_with_uploads(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MOST_AN_HOUR", 5000)
+    ada, eve = (serving.artist().client for _ in range(2))
+
+    def bring(who: httpx.Client) -> httpx.Response:
+        return who.post("/gradio_api/upload", files={"files": ("x.png", b"x" * 3000)})
+
+    assert [bring(ada).status_code, bring(ada).status_code, bring(eve).status_code] == [200, 413, 200]
+    monkeypatch.setattr(uploads, "KEPT_FREE", 2**62)
+    assert bring(eve).status_code == 507
+    assert eve.post("/gradio_api/upload", content=iter([b"x"])).status_code == 411
+
+
+def test_what_was_brought_an_hour_ago_counts_no_more() -> None:
+    now = [0.0]
+    brought = Uploads(lambda: now[0])
+    asked = HTTPConnection({"type": "http", "headers": [(b"content-length", str(uploads.MOST_AN_HOUR).encode())]})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uploads, "KEPT_FREE", -(2**62))
+        assert brought.refusal(asked, "ada") is None
+        assert brought.refusal(asked, "ada") is not None
+        assert brought.refusal(asked, LOCAL) is None
+        now[0] = uploads.HOUR_S + 1
+        assert brought.refusal(asked, "ada") is None
 
 
 def test_at_home_nobody_logs_in_but_another_name_for_this_machine_is_not_home(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 from weakref import ref
 
 import gradio as gr
 import pytest
+import torch
 
 from components.looking import Looking
 from components.viewers import Viewers
@@ -69,6 +72,29 @@ def test_nobody_looks_at_anothers_steps(studio: Studio, hers: Run) -> None:
         assert looking.versus(stranger | {"other": hers.id}) == {}
         assert looking.rename(stranger | {"name": "mine now"}) == {}
     assert hers.name == ""
+
+
+def test_a_person_has_one_step_looked_into_at_a_time(
+    studio: Studio, hers: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitors = Visitors(public=True)
+    looking = Looking(studio, visitors)
+    asked = {"session": visitors.admit(request("user-ada")), "run": hers.id, "index": 1}
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: Any) -> Any:
+        begun.set()
+        assert go_on.wait(60)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(1) as pool:
+        patch.setattr(studio, "words", slow)
+        first = pool.submit(looking.words, asked)
+        assert begun.wait(60)
+        assert "wait for it" in looking.words(asked)["message"]
+        go_on.set()
+        assert "lower the size" in first.result(60)["message"]
+    assert looking.words(asked)["words"]
 
 
 @pytest.mark.parametrize("index", [-1, 2, 1.0, "1", None, True, [], 10**30])

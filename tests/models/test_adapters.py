@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import save_file
 from torch import Tensor
 
 from studio import GenerationRequest, Run, Studio
 from studio.errors import GenerationFailed, RequestRefused
 from studio.events import Finished, Started
+from studio.models import adapters
 from studio.models.making import making
 from tests.tiny_models import stable_diffusion, stable_diffusion_xl, text_encoder, unet
 
@@ -182,3 +184,31 @@ def test_one_of_another_family_is_told_and_the_next_job_works(studio: Studio) ->
 def test_a_name_nobody_knows_is_refused(studio: Studio) -> None:
     with pytest.raises(RequestRefused, match="There is no LoRA of the name 'inks'"):
         studio.submit(asked("a cat <lora:inks>"))
+
+
+def test_a_file_that_vanishes_ends_nothing_but_what_asks_for_it_anew(studio: Studio, folder: Path) -> None:
+    gone = folder / "gone.safetensors"
+    gone.write_bytes((folder / "ink.safetensors").read_bytes())
+    studio.library.rescan()
+    run = studio.submit(asked("a cat <lora:gone>", steps=40))
+    assert next(event for event in run if isinstance(event, Started))
+    gone.unlink()
+    assert run.result.paths
+    with pytest.raises(RequestRefused, match=r"LoRA (of the name )?'gone'"):
+        studio.submit(asked("a cat <lora:gone>"))
+    assert painted(studio, "a cat")
+
+
+def test_a_model_holds_no_more_of_them_than_it_shall(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("ink", "oil", "voice")
+    before = [latents(painted(studio, f"a cat <lora:{name}>")) for name in names]
+    monkeypatch.setattr(adapters, "MOST_READ", 1)
+    plain = latents(painted(studio, "a cat"))
+    for name, expected in zip(names, before, strict=True):
+        assert torch.equal(latents(painted(studio, f"a cat <lora:{name}>")), expected)
+    assert studio.engine is not None
+    model = studio.engine.model("tiny")
+    layers = [layer for layer in model.denoiser.modules() if isinstance(layer, BaseTunerLayer)]
+    assert {len(layer.r) for layer in layers} == {1}
+    assert torch.equal(latents(painted(studio, "a cat")), plain)
+    assert len(list(painted(studio, "a cat <lora:ink><lora:oil>").steps)) == 4, "those in use stay"

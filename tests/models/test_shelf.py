@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import io
 import itertools
+import shutil
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ import pytest
 import torch
 
 from studio import GenerationRequest, Run, Settings, Studio
-from studio.errors import GenerationFailed
+from studio.errors import GenerationFailed, ModelUnavailable
 from studio.events import Started, Step
 from studio.gallery.pictures import read_infotext
 from studio.models import shelf
@@ -257,4 +258,19 @@ def test_progress_is_told_in_bytes(open_studio: Callable[..., Studio]) -> None:
     vars(studio.status)["tell"] = told.append
     assert studio.submit(asked("one")).result.paths
     assert any(message.startswith("loading one · 100% of 0.0 GB") for message in told)
-    assert "all of it on the CPU in fp32" in studio.status.state.placement
+    assert "all of it on the CPU in fp32" in studio.status.state.plan
+
+
+def test_a_model_whose_files_vanish_is_told_and_the_next_job_works(
+    open_studio: Callable[..., Studio], folder: Path
+) -> None:
+    stable_diffusion(folder / "gone")
+    studio = open_studio()
+    studio.library.rescan()
+    shutil.rmtree(folder / "gone" / "unet")
+    shutil.rmtree(folder / "gone" / "vae")
+    shutil.rmtree(folder / "gone")
+    with pytest.raises((GenerationFailed, ModelUnavailable), match="'gone'") as told:
+        _ = studio.submit(asked("gone")).result
+    assert str(folder) not in str(told.value)
+    assert studio.submit(asked("one")).result.paths
