@@ -119,7 +119,7 @@ class Settings:
         add(
             "--memory-plan",
             default=env("memory_plan", cls.memory_plan),
-            help="auto, whole, aside, fp8, int8 or streamed",
+            help="auto, whole, aside, fp8, int8, nf4 or streamed",
         )
         add("--model-memory-gb", type=_decimal, default=env("model_memory_gb", ""), help="memory models may take")
         add(

@@ -14,6 +14,7 @@ from torch import nn
 from studio.errors import ModelUnavailable, said
 from studio.models.families.base import Family
 from studio.models.header import read_header
+from studio.models.keeping import as_computed
 from studio.models.library import Lora
 from studio.models.making import making
 
@@ -91,7 +92,7 @@ class Adapters:
     def _read(self, lora: Lora) -> str:
         pipeline, name = self._family.pipeline, lora.tag.name
         try:
-            with making():
+            with making(), as_computed(self._family.denoiser):
                 pipeline.load_lora_weights(str(lora.path.parent), weight_name=lora.path.name, adapter_name=lora.adapter)
         except Exception as error:  # the layouts are many, and so are the ways in which a file is none of them
             with contextlib.suppress(Exception):

@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from studio.errors import ModelUnavailable
 
 GIB = 2**30
-BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "fp8": 1, "int8": 1}
+BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "fp8": 1, "int8": 1, "nf4": 0.5625}
+"""That a number takes; of 4 bits with a scale of 4 bytes for every 64."""
 LARGE = 1_000_000_000
 """Text encoders with more parameters than this are kept in bf16, as they are published."""
 WORKING = {"cpu": 1.0 * GIB, "cuda": 2.5 * GIB, "mps": 2.0 * GIB}
 """What painting takes beside the weights: latents, activations of a large picture, its decode."""
 AUTO, WHOLE, ASIDE, SMALL, STREAMED = "auto", "whole", "aside", "fp8", "streamed"
-INTEGERS = "int8"
-"""Only where it is asked for: it needs torchao, and leaves convolutions as they are, so it is for transformers."""
-PLANS = (AUTO, WHOLE, ASIDE, SMALL, INTEGERS, STREAMED)
-EIGHT_BITS = (SMALL, INTEGERS)
+INTEGERS, FOUR_BITS = "int8", "nf4"
+ASKED = (INTEGERS, FOUR_BITS)
+"""Only where they are asked for: they need torchao and bitsandbytes, and leave convolutions as they are, so they are
+for transformers."""
+PLANS = (AUTO, WHOLE, ASIDE, SMALL, *ASKED, STREAMED)
+QUANTIZED = (SMALL, *ASKED)
 ORDER = {"cpu": (WHOLE, SMALL), "mps": (WHOLE, SMALL), "cuda": (WHOLE, ASIDE, SMALL, STREAMED)}
 """From the fastest to the leanest, for each kind of device."""
 STREAMED_SHARE = 0.1
@@ -37,14 +40,14 @@ class Weights:
 
     def held(self, plan: str, precision: str) -> int:
         """Bytes of the device's memory that its weights take under a plan."""
-        each = BYTES[plan if plan in EIGHT_BITS else precision]
-        denoiser = self.quantized or self.denoiser * each
+        each = BYTES[plan if plan in QUANTIZED else precision]
+        denoiser = self.quantized or int(self.denoiser * each)
         encoders = sum(size * BYTES[encoder_precision(size)] for size in self.encoders.values())
         if plan == STREAMED:
             denoiser = int(denoiser * STREAMED_SHARE)
-        if plan in (ASIDE, *EIGHT_BITS, STREAMED):
+        if plan in (ASIDE, *QUANTIZED, STREAMED):
             encoders = int(encoders * STREAMED_SHARE)
-        return denoiser + encoders + self.vae * BYTES["fp32"]
+        return int(denoiser + encoders + self.vae * BYTES["fp32"])
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ SAYS: Mapping[str, str] = {
     ASIDE: "the text encoders beside, brought to the {device} layer by layer when words are read",
     SMALL: "the denoiser's weights in 8 bits, computed in {precision}",
     INTEGERS: "the denoiser's linear layers as 8-bit integers, computed in {precision}",
+    FOUR_BITS: "the denoiser's linear layers in 4 bits (NF4), computed in {precision}",
     STREAMED: "brought to the {device} layer by layer, which is slow",
 }
 
@@ -81,7 +85,7 @@ def choose(
     """
     order = ORDER.get(device, ORDER["cpu"])
     if asked != AUTO:
-        if asked not in (offered := (*order, INTEGERS)):
+        if asked not in (offered := (*order, *ASKED)):
             raise ModelUnavailable(
                 f"The memory plan on {device} is one of {', '.join((AUTO, *offered))}; not {asked!r}."
             )
@@ -103,7 +107,7 @@ def choose(
 
 def leaner(plan: str, device: str) -> str | None:
     """The next plan after one that was not enough; None after the leanest."""
-    order, plan = ORDER.get(device, ORDER["cpu"]), SMALL if plan == INTEGERS else plan
+    order, plan = ORDER.get(device, ORDER["cpu"]), SMALL if plan in ASKED else plan
     after = order[order.index(plan) + 1 :] if plan in order else ()
     return after[0] if after else None
 

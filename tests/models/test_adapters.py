@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import save_file
 from torch import Tensor
 
-from studio import GenerationRequest, Run, Studio
+from studio import GenerationRequest, Run, Settings, Studio
 from studio.errors import GenerationFailed, RequestRefused
 from studio.events import Finished, Started
 from studio.models import adapters
@@ -212,3 +213,19 @@ def test_a_model_holds_no_more_of_them_than_it_shall(studio: Studio, monkeypatch
     assert {len(layer.r) for layer in layers} == {1}
     assert torch.equal(latents(painted(studio, "a cat")), plain)
     assert len(list(painted(studio, "a cat <lora:ink><lora:oil>").steps)) == 4, "those in use stay"
+
+
+@pytest.mark.parametrize("plan", ["fp8", "int8", "nf4"])
+def test_it_acts_on_quantized_weights_and_leaves_them_as_they_were(
+    studio: Studio, folder: Path, tmp_path: Path, plan: str
+) -> None:
+    package = {"int8": "torchao", "nf4": "bitsandbytes"}.get(plan)
+    if package is not None and importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    whole = latents(painted(studio, "a cat <lora:ink>"))
+    settings = Settings(models=(folder,), outputs=tmp_path, device="cpu", precision="fp32", memory_plan=plan)
+    with Studio(settings) as small:
+        small.library.rescan()
+        plain, changed = latents(painted(small, "a cat")), latents(painted(small, "a cat <lora:ink>"))
+        assert torch.equal(latents(painted(small, "a cat")), plain)
+    assert (changed - whole).abs().mean() < 0.5 * (changed - plain).abs().mean()

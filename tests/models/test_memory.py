@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from studio.errors import ModelUnavailable
 from studio.models import memory
-from studio.models.memory import ASIDE, AUTO, GIB, INTEGERS, ORDER, SMALL, STREAMED, WHOLE, Weights, choose
+from studio.models.memory import ASIDE, AUTO, FOUR_BITS, GIB, INTEGERS, ORDER, SMALL, STREAMED, WHOLE, Weights, choose
 
 FLUX = Weights(11_900_000_000, {"text_encoder": 123_000_000, "text_encoder_2": 4_760_000_000}, 84_000_000)
 XL = Weights(2_567_000_000, {"text_encoder": 123_000_000, "text_encoder_2": 694_000_000}, 84_000_000)
@@ -37,8 +37,12 @@ def test_a_plan_can_be_asked_for_and_one_that_is_not_there_is_told() -> None:
     assert choose(FLUX, "cuda", "bf16", 80 * GIB, asked=INTEGERS).sentence.startswith(
         "the denoiser's linear layers as 8"
     )
-    assert memory.leaner(INTEGERS, "cuda") == STREAMED
-    with pytest.raises(ModelUnavailable, match="one of auto, whole, fp8, int8"):
+    assert choose(FLUX, "cuda", "bf16", 80 * GIB, asked=FOUR_BITS).sentence.startswith(
+        "the denoiser's linear layers in 4 bits (NF4), computed in bf16"
+    )
+    assert FLUX.held(FOUR_BITS, "bf16") < FLUX.held(INTEGERS, "bf16")
+    assert memory.leaner(INTEGERS, "cuda") == memory.leaner(FOUR_BITS, "cuda") == STREAMED
+    with pytest.raises(ModelUnavailable, match="one of auto, whole, fp8, int8, nf4"):
         choose(XL, "cpu", "fp32", 80 * GIB, asked=STREAMED)
 
 

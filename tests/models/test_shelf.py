@@ -25,7 +25,7 @@ from studio.gallery.pictures import read_infotext
 from studio.models import shelf
 from studio.models.library import EMBEDDED
 from studio.models.loader import LoadedModel, load
-from studio.models.memory import INTEGERS, WHOLE
+from studio.models.memory import FOUR_BITS, INTEGERS, WHOLE
 from tests.tiny_families import flux
 from tests.tiny_models import stable_diffusion
 
@@ -218,21 +218,26 @@ def test_eight_bits_take_a_quarter_of_the_memory_and_paint_nearly_the_same(open_
     assert sizes[1] < 0.45 * sizes[0]
 
 
-def test_integers_take_less_memory_and_paint_nearly_the_same_where_torchao_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("asked_for", "package", "share"), [(INTEGERS, "torchao", 0.6), (FOUR_BITS, "bitsandbytes", 0.5)]
+)
+def test_quantized_it_takes_less_memory_and_paints_nearly_the_same_where_the_package_is(
+    tmp_path: Path, asked_for: str, package: str, share: float
+) -> None:
     flux(tmp_path / "models" / "flux", told=False)
     request = GenerationRequest(
         model="flux", prompt="a cat", seed=3, steps=2, sampler="Euler", cfg_scale=1.0, width=64, height=64,
         reproducible=True,
     )  # fmt: skip
     runs, sizes = [], []
-    for plan in (WHOLE, INTEGERS):
+    for plan in (WHOLE, asked_for):
         models, outputs = (tmp_path / "models",), tmp_path / plan
         settings = Settings(models=models, outputs=outputs, device="cpu", precision="fp32", memory_plan=plan)
         with Studio(settings) as studio:
             studio.library.rescan()
             runs.append(studio.submit(request))
-            if plan == INTEGERS and importlib.util.find_spec("torchao") is None:
-                with pytest.raises(GenerationFailed, match="pip install torchao"):
+            if plan == asked_for and importlib.util.find_spec(package) is None:
+                with pytest.raises(GenerationFailed, match=f"pip install {package}"):
                     _ = runs[-1].result
                 return
             assert runs[-1].result.paths
@@ -240,9 +245,9 @@ def test_integers_take_less_memory_and_paint_nearly_the_same_where_torchao_is(tm
             file = io.BytesIO()
             torch.save(studio.engine.model("flux").denoiser.state_dict(), file)
             sizes.append(file.tell())
-    whole, integers = (run.steps[-1].latents for run in runs)
-    assert 0 < (whole - integers).abs().mean() < 0.1 * whole.abs().mean()
-    assert sizes[1] < 0.6 * sizes[0]
+    whole, small = (run.steps[-1].latents for run in runs)
+    assert 0 < (whole - small).abs().mean() < 0.3 * whole.abs().mean()
+    assert sizes[1] < share * sizes[0]
 
 
 def test_what_does_not_fit_at_all_is_told_and_the_next_job_works(open_studio: Callable[..., Studio]) -> None:
