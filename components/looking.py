@@ -6,6 +6,7 @@ no queue. Each call carries the token its page was given; what is not its owner'
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,10 +17,12 @@ from components import tree
 from components.stage import View, data_uri
 from components.visitors import Visitors
 from studio import Run, Studio
+from studio.errors import StudioError
 from studio.sharing.links import DAY_S
 from studio.sharing.roles import Role
 from studio.timeline import compare
 
+log = logging.getLogger("stepwise")
 Asked = dict[str, Any]
 INSIDE = ("x0", "xt", "change", "with", "without", "where")
 LONGEST_NAME, LONGEST_NOTE = 80, 2000
@@ -94,6 +97,8 @@ class Looking:
         try:
             maps = self._studio.words(run, index)
         except Exception as error:
+            if not isinstance(error, StudioError):
+                log.exception("the words of run %s could not be looked into", run.id)
             return {"words": [], "message": str(coded(error))}
         finally:
             with self._asking_lock:
