@@ -3,7 +3,7 @@
 const find = (name) => element.querySelector(`.sw-${name}`);
 const section = find("gallery"), form = find("search"), grid = find("grid"), viewer = find("viewer");
 const [stars, several, undone, nothing] = ["stars", "several", "undone", "nothing"].map(find);
-const PAGE = 60, THUMBS = 12, MOST_THUMBS = 600, PAUSE_MS = 200;
+const PAGE = 60, THUMBS = 12, MOST_THUMBS = 600, PAUSE_MS = 200, RETRY_MS = 2000;
 let pictures = [], more = true, round = 0, asking = false, current = null, thrown = [], fetching = false, typed = null;
 const chosen = new Set(), thumbs = new Map(), wanted = new Set();
 
@@ -54,9 +54,18 @@ async function begin() {
 async function further() {
   if (asking || !more || !pictures.length) return;
   asking = true;
-  const mine = round, answer = await ask("page", { ...search(), count: PAGE, before: pictures[pictures.length - 1].id });
+  const mine = round;
+  let answer = {};
+  try {
+    answer = await ask("page", { ...search(), count: PAGE, before: pictures[pictures.length - 1].id });
+  } catch { setTimeout(grow, RETRY_MS); } // the connection is gone
   asking = false;
   if (mine === round && answer.pictures) add(answer);
+}
+
+function grow() {
+  const end = find("end").getBoundingClientRect();
+  if (end.height && end.top < innerHeight + 600) further();
 }
 
 function add(answer) {
@@ -66,7 +75,7 @@ function add(answer) {
   find("room").textContent = answer.room;
   find("room").classList.toggle("sw-nearly", answer.nearly);
   tell();
-  if (more && find("end").getBoundingClientRect().top < innerHeight + 600) further();
+  grow();
 }
 
 function tell() {
@@ -215,8 +224,6 @@ function send(event, id) {
   viewer.close();
   trigger(event, { id });
   document.querySelector('#tabs button[role="tab"]').click();
-  const start = document.querySelector("#start .label-wrap");
-  if (event === "start_from" && start && !start.classList.contains("open")) start.click();
 }
 
 // ---- one picture, large

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from studio import GenerationRequest
 from studio.gallery.pictures import LOCAL, read_infotext
@@ -65,6 +65,24 @@ def test_pictures_come_as_the_page_is_scrolled(gallery: Page, filled: list[str])
     expect(gallery.locator(".sw-tile")).to_have_count(COUNT)
     assert prompts(gallery) == filled
     expect(gallery.locator(".sw-state")).to_have_text("70 pictures")
+
+
+def test_it_grows_on_after_the_connection_was_gone(gallery: Page, filled: list[str]) -> None:
+    gallery.reload()
+    gallery.wait_for_selector("#footer b")
+    gallery.set_viewport_size({"width": 390, "height": 844})
+    gallery.get_by_role("tab", name="Gallery").click()
+    expect(gallery.locator(".sw-tile")).to_have_count(60)
+
+    def older(asked: Request) -> bool:
+        return '"before"' in (asked.post_data or "")
+
+    questions = "**/component_server/**"
+    gallery.route(questions, lambda route: route.abort() if older(route.request) else route.continue_())
+    with gallery.expect_event("requestfailed", older):
+        gallery.locator(".sw-end").scroll_into_view_if_needed()
+    gallery.unroute(questions)
+    expect(gallery.locator(".sw-tile")).to_have_count(COUNT)
 
 
 def test_words_and_filters_narrow_it_down(gallery: Page) -> None:
