@@ -12,9 +12,11 @@ import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from components.stage import data_uri
 from studio import Run
 from studio.events import Paused
 from studio.gallery.pictures import LOCAL
+from studio.timeline import inspector
 from tests.browser.conftest import WAIT_MS, Served
 from tests.browser.test_page import finished, set_number
 from tests.browser.wire import Wire
@@ -97,6 +99,25 @@ def test_a_step_is_seen_as_picture_noise_and_change(page: Page, served: Served) 
         page.wait_for_function("(before) => document.querySelector('.sw-main').src !== before", arg=before)
         seen.add(source(page))
     assert len(seen) == 3
+    page.locator(".sw-strip li").first.click()
+    expect(page.get_by_text("Nothing changed yet: this is the first step.")).to_be_visible()
+    expect(page.locator(".sw-main")).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".sw-main")).to_be_visible()
+    expect(page.locator(".sw-none")).to_be_hidden()
+
+
+def test_a_picture_that_could_not_be_fetched_is_asked_for_again(page: Page, served: Served) -> None:
+    change = inspector.picture(paint(page, served).steps, 4, "change")
+    assert change
+    page.locator(".sw-strip li").nth(4).click()
+    page.route("**/component_server/**", lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda asked: '"view":"change"' in (asked.post_data or "")):
+        page.keyboard.press("3")
+    page.unroute("**/component_server/**")
+    page.keyboard.press("1")
+    page.keyboard.press("3")
+    expect(page.locator(".sw-main")).to_have_attribute("src", data_uri(change))
 
 
 def test_play_goes_through_the_steps_and_rests(page: Page, served: Served) -> None:
