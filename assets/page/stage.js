@@ -126,6 +126,7 @@ function fill() {
     item.append(...["img", "span", "b", "em"].map((name) => document.createElement(name)));
     item.firstChild.alt = "";
     item.dataset.index = strip.children.length;
+    item.id = `sw-step-${strip.children.length}`;
     strip.append(item);
   }
   steps().forEach((step, index) => {
@@ -153,8 +154,9 @@ function mark(index) {
   const before = strip.querySelector('[aria-selected="true"]'), now = strip.children[index];
   if (before === now) return;
   if (before) before.setAttribute("aria-selected", "false");
-  if (!now) return;
+  if (!now) return strip.removeAttribute("aria-activedescendant");
   now.setAttribute("aria-selected", "true");
+  strip.setAttribute("aria-activedescendant", now.id);
   const box = strip.getBoundingClientRect(), item = now.getBoundingClientRect();
   if (item.left < box.left || item.right > box.right) strip.scrollLeft += item.left - box.left - box.width / 2;
 }

@@ -109,7 +109,7 @@ def test_paint_while_painting_comes_next_and_nothing_is_lost(page: Page, served:
         page.fill("#prompt textarea", f"a {thing} waiting in line")
         page.click("button#paint")
     expect(page.locator(".sw-row")).to_have_count(3, timeout=90_000)
-    expect(page.locator(".sw-row[aria-selected=true]")).to_contain_text("fox", timeout=90_000)
+    expect(page.locator(".sw-open[aria-current=true]")).to_contain_text("fox", timeout=90_000)
     finished(page)
     cat, dog, fox = served.studio.runs.of(pictures.LOCAL)[-3:]
     assert [run.request.prompt.split()[1] for run in (cat, dog, fox)] == ["cat", "dog", "fox"]

@@ -59,6 +59,10 @@ def test_scrubbing_by_key_mouse_and_slider(page: Page, served: Served) -> None:
     page.focus(".sw-strip")
     page.keyboard.press("ArrowLeft")
     expect(page.locator(".sw-step")).to_have_text(f"Step {STEPS - 1} of {STEPS}")
+    heard = page.evaluate(
+        "document.getElementById(document.activeElement.getAttribute('aria-activedescendant')).ariaLabel"
+    )
+    assert heard.startswith(f"Step {STEPS - 1}, sigma ")
     page.locator(".sw-strip li").nth(2).click()
     expect(page.locator(".sw-step")).to_have_text(f"Step 3 of {STEPS}")
     page.focus(".sw-scrub")
@@ -283,10 +287,26 @@ def test_a_run_is_named_and_found_again_in_the_tree(page: Page, served: Served) 
     expect(page.locator(".sw-row").first).to_contain_text("<b>the first</b>")
     assert (first.name, first.note) == ("<b>the first</b>", "best whiskers")
     paint(page, served, "a dog in a forest")
-    page.locator(".sw-row", has_text="the first").locator(".sw-open").click()
-    expect(page.locator('.sw-row[aria-selected="true"]')).to_contain_text("the first")
+    open_first = page.get_by_role("list", name="Runs").get_by_role("button", name="the first").first
+    open_first.press("Enter")
+    expect(page.locator('.sw-open[aria-current="true"]')).to_contain_text("the first")
+    expect(open_first).to_be_focused()
     page.click(".sw-take")
     expect(page.locator("#prompt textarea")).to_have_value("a cat on a street at night")
+
+
+def test_the_keep_menu_by_key(page: Page, served: Served) -> None:
+    summary = page.locator(".sw-menu summary")
+    assert page.evaluate(
+        "(summary) => { summary.focus(); return document.activeElement !== summary; }", summary.element_handle()
+    )
+    paint(page, served)
+    summary.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Run, to open again")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Run, to open again")).to_be_hidden()
+    expect(summary).to_be_focused()
 
 
 def kept(page: Page, kind: str) -> Path:
