@@ -306,10 +306,11 @@ document.addEventListener("keydown", (event) => {
   else if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   else if (event.key === "ArrowLeft") { rest(); look(shown() - 1); event.preventDefault(); }
   else if (event.key === "ArrowRight") { rest(); look(shown() + 1); event.preventDefault(); }
+  else if (event.key === " " && !event.target.closest("button, a, summary")) { playing ? rest() : start(); event.preventDefault(); }
+  else if (document.body.classList.contains("sw-no-keys")) return; // the switch in the header
   else if (event.key === "b" || event.key === "B") document.querySelector("#branch").click();
   else if (event.key === "p" || event.key === "P") (find("pause").hidden ? find("go") : find("pause")).click();
   else if (["1", "2", "3"].includes(event.key)) choose(VIEWS[event.key - 1]);
-  else if (event.key === " " && !event.target.closest("button, a, summary")) { playing ? rest() : start(); event.preventDefault(); }
 });
 
 // Where the column of settings is below the stage, whoever paints wants to see it.

@@ -124,6 +124,25 @@ def test_a_picture_that_could_not_be_fetched_is_asked_for_again(page: Page, serv
     expect(page.locator(".sw-main")).to_have_attribute("src", data_uri(change))
 
 
+def test_single_keys_can_be_switched_off_and_stay_off(page: Page, served: Served) -> None:
+    paint(page, served)
+    switch = page.get_by_role("button", name="Single keys")
+    switch.click()
+    page.reload()
+    expect(page.locator(".sw-strip li")).to_have_count(STEPS)
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    page.focus(".sw-strip")
+    for key in ("d", "2", "b", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.locator(".sw-step")).to_have_text(f"Step {STEPS - 1} of {STEPS}")
+    expect(page.locator(".sw-views [aria-checked=true]")).to_have_text("picture")
+    expect(page.locator("#boards[data-canvas]")).to_have_count(0)
+    assert len(served.studio.runs.of(LOCAL)) == 1
+    switch.click()
+    page.keyboard.press("2")
+    expect(page.locator(".sw-views [aria-checked=true]")).to_have_text("noise")
+
+
 def test_play_goes_through_the_steps_and_rests(page: Page, served: Served) -> None:
     paint(page, served)
     page.select_option(".sw-speed", "30")
