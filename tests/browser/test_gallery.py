@@ -191,6 +191,27 @@ def test_thrown_away_while_it_is_large_it_can_be_brought_back_there(gallery: Pag
     expect(viewer).to_contain_text(filled[1])
 
 
+def test_what_was_thrown_away_is_found_and_brought_back_later(gallery: Page, filled: list[str]) -> None:
+    gallery.get_by_role("button", name=filled[4]).press("Delete")
+    thrown_away(gallery, "1 picture thrown away")
+    gallery.reload()
+    gallery.wait_for_selector("#footer b")
+    gallery.get_by_role("tab", name="Gallery").click()
+    expect(gallery.locator(".sw-tile").first).to_be_visible()
+    trash = gallery.get_by_role("button", name="Thrown away")
+    trash.click()
+    expect(gallery.locator(".sw-state")).to_have_text("1 picture")
+    expect(gallery.locator(".sw-tile img")).to_have_attribute("src", re.compile("^data:image/jpeg"))
+    gallery.get_by_role("button", name=filled[4]).click()
+    viewer = gallery.get_by_role("dialog")
+    expect(viewer.locator("img")).to_have_attribute("src", re.compile("^data:image/png"))
+    expect(viewer.get_by_role("button", name="Favourite")).to_be_hidden()
+    viewer.get_by_role("button", name="Bring back").click()
+    expect(gallery.get_by_text("Nothing was thrown away")).to_be_visible()
+    trash.click()
+    expect(gallery.get_by_role("button", name=filled[4])).to_be_visible()
+
+
 def test_what_lies_on_the_disk_is_not_served(served: Served, filled: list[str]) -> None:
     collection = served.studio.collection
     (kept,) = collection.history.page(LOCAL, count=1)
