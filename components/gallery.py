@@ -107,7 +107,7 @@ class Gallery:
     def thumbs(self, asked: Asked, owner: str) -> Asked:
         """Small pictures, by their ids."""
         answer: Asked = {}
-        for kept in self._collection.history.of(_ids(asked.get("ids"))[:MOST_THUMBNAILS], owner):
+        for kept in self._collection.history.of(_ids(asked.get("ids"))[:MOST_THUMBNAILS], owner, _thrown(asked)):
             try:
                 answer[str(kept.id)] = data_uri(self._collection.thumbnail(kept))
             except (OSError, StudioError):  # its file is gone: the tile stays empty
@@ -116,11 +116,12 @@ class Gallery:
 
     def picture(self, asked: Asked, owner: str) -> Asked:
         """One picture as it is, with all that is known of it."""
-        kept = self._kept(asked.get("id"), owner)
-        if kept is None:
+        found = self._collection.history.of(_ids([asked.get("id")]), owner, _thrown(asked))
+        if not found:
             return {}
+        (kept,) = found
         try:
-            file = self._collection.file(kept)
+            file = self._collection.lies(kept)
             content, text = file.read_bytes(), pictures.read_infotext(file)
         except (OSError, StudioError):
             return {}
@@ -222,6 +223,7 @@ def _facts(kept: Kept) -> list[tuple[str, str]]:
     schedule = "" if kept.schedule == "Automatic" else f", {kept.schedule}"
     facts = [
         ("Made", _tile(kept)["made"]),
+        ("Thrown away", time.strftime("%Y-%m-%d %H:%M", time.localtime(kept.deleted)) if kept.deleted else ""),
         ("Size", f"{kept.width} × {kept.height}"),
         ("Length", _length(kept)),
         ("Sampler", f"{kept.sampler}{schedule}"),
@@ -258,7 +260,13 @@ def _search(asked: Asked) -> Search:
         since=_seconds(asked.get("since")),
         until=_seconds(asked.get("until")),
         favourites=asked.get("favourites") is True,
+        thrown=_thrown(asked),
     )
+
+
+def _thrown(asked: Asked) -> bool:
+    """Whether it asks for what was thrown away."""
+    return asked.get("thrown") is True
 
 
 def _text(value: Any) -> str:

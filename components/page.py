@@ -48,6 +48,7 @@ HEADER = """
   <h1>step<b>wise</b></h1>
   <p>Watch a picture come out of noise, step by step.</p>
   <a class="sw-owner" href="owner/" hidden>Sharing</a>
+  <button type="button" class="sw-keys" aria-pressed="true" aria-label="Single keys"><kbd>B</kbd></button>
   <button type="button" class="sw-theme" aria-label="Dark or light theme">◐</button>
 </header>
 """
@@ -57,7 +58,18 @@ element.querySelector(".sw-theme").addEventListener("click", () => {
   const dark = document.body.classList.toggle("dark");
   localStorage.setItem("stepwise-theme", dark ? "dark" : "light");
 });
+const keys = element.querySelector(".sw-keys");
+const switchKeys = (on) => {
+  document.body.classList.toggle("sw-no-keys", !on);
+  localStorage.setItem("stepwise-keys", on ? "on" : "off");
+  keys.setAttribute("aria-pressed", on);
+  keys.title = `Single keys (B, P, D, 1, 2, 3; on the canvas its own) are ${on ? "on" : "off"}`;
+};
+keys.addEventListener("click", () => switchKeys(document.body.classList.contains("sw-no-keys")));
+switchKeys(localStorage.getItem("stepwise-keys") !== "off");
 """
+"""Single keys can be switched off: whoever speaks to the machine, or hits keys unmeant, would set off anything
+(WCAG 2.1.4)."""
 THEME_SCRIPT = """
 () => {
   const kept = localStorage.getItem("stepwise-theme");

@@ -1,5 +1,5 @@
 """The look of the page as a Gradio theme: near-black or paper, one warm accent for what acts,
-one cool one for what informs."""
+its darker kin on paper for what has the focus or is chosen, one cool one for what informs."""
 
 import gradio as gr
 from gradio.themes.utils import colors
@@ -12,6 +12,7 @@ DARK = {
     "quiet": "#a3a3a0",
     "accent": "#f0a84b",
     "accent_ink": "#1a1206",
+    "mark": "#f0a84b",
     "info": "#6fb7b2",
     "bad": "#f08b7c",
 }
@@ -23,6 +24,7 @@ LIGHT = {
     "quiet": "#5f5d58",
     "accent": "#f0a84b",
     "accent_ink": "#1a1206",
+    "mark": "#9c5d10",
     "info": "#136963",
     "bad": "#a83222",
 }
@@ -41,11 +43,11 @@ COLOURS = {
     "block_info_text_color": "quiet",
     "input_background_fill": "panel",
     "input_border_color": "line",
-    "input_border_color_focus": "accent",
+    "input_border_color_focus": "mark",
     "input_placeholder_color": "quiet",
-    "slider_color": "accent",
-    "checkbox_background_color_selected": "accent",
-    "checkbox_border_color_selected": "accent",
+    "slider_color": "mark",
+    "checkbox_background_color_selected": "mark",
+    "checkbox_border_color_selected": "mark",
     "checkbox_label_background_fill": "panel",
     "checkbox_label_background_fill_selected": "panel",
     "checkbox_label_border_color": "line",

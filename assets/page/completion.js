@@ -49,6 +49,6 @@ document.addEventListener("input", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.target !== field || !offered.length) return;
   if (event.key === "Tab" && !event.shiftKey) { event.preventDefault(); take(offered[0]); }
-  else if (event.key === "Escape") draw([]);
+  else if (event.key === "Escape") { event.stopPropagation(); draw([]); } // it closes the list and stops no run
 }, true);
 document.addEventListener("focusout", (event) => { if (event.target === field && !box.contains(event.relatedTarget)) draw([]); });

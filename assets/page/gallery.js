@@ -2,13 +2,14 @@
 // through `window.stepwise.ask`, as the stage does; only what goes to the controls is an event.
 const find = (name) => element.querySelector(`.sw-${name}`);
 const section = find("gallery"), form = find("search"), grid = find("grid"), viewer = find("viewer");
-const [stars, several, undone, nothing] = ["stars", "several", "undone", "nothing"].map(find);
-const PAGE = 60, THUMBS = 12, MOST_THUMBS = 600, PAUSE_MS = 200;
+const [stars, trash, several, undone, nothing] = ["stars", "trash", "several", "undone", "nothing"].map(find);
+const PAGE = 60, THUMBS = 12, MOST_THUMBS = 600, PAUSE_MS = 200, RETRY_MS = 2000;
 let pictures = [], more = true, round = 0, asking = false, current = null, thrown = [], fetching = false, typed = null;
 const chosen = new Set(), thumbs = new Map(), wanted = new Set();
 
 const tile = (id) => grid.querySelector(`[data-id="${id}"]`);
 const known = (id) => pictures.find((each) => each.id === id);
+const inTrash = () => trash.getAttribute("aria-pressed") === "true";
 const selecting = () => several.getAttribute("aria-pressed") === "true";
 const press = (button, on) => button.setAttribute("aria-pressed", on);
 const count = (number) => `${number} ${number === 1 ? "picture" : "pictures"}`;
@@ -30,14 +31,16 @@ function say(text, undoable) {
 
 function search() {
   const { text, model, sampler, size, tag, seed, since, until } = Object.fromEntries(new FormData(form));
-  const found = { text, model, sampler, size, tag, favourites: stars.getAttribute("aria-pressed") === "true" };
+  const found = { text, model, sampler, size, tag, favourites: stars.getAttribute("aria-pressed") === "true", thrown: inTrash() };
   if (seed.trim()) found.seed = /^\d+$/.test(seed.trim()) ? Number(seed) : -2;
   if (since) found.since = day(since, 0);
   if (until) found.until = day(until, 1);
   return found;
 }
 
-const narrowed = () => Object.values(search()).some(Boolean);
+const narrowed = () => Object.values({ ...search(), thrown: false }).some(Boolean);
+const EMPTY = "Nothing here yet. Every picture you paint is kept here, with all its settings.";
+const EMPTY_TRASH = "Nothing was thrown away. What you throw away can be brought back from here for 30 days, or until the room is needed.";
 
 async function begin() {
   round += 1;
@@ -54,9 +57,18 @@ async function begin() {
 async function further() {
   if (asking || !more || !pictures.length) return;
   asking = true;
-  const mine = round, answer = await ask("page", { ...search(), count: PAGE, before: pictures[pictures.length - 1].id });
+  const mine = round;
+  let answer = {};
+  try {
+    answer = await ask("page", { ...search(), count: PAGE, before: pictures[pictures.length - 1].id });
+  } catch { setTimeout(grow, RETRY_MS); } // the connection is gone
   asking = false;
   if (mine === round && answer.pictures) add(answer);
+}
+
+function grow() {
+  const end = find("end").getBoundingClientRect();
+  if (end.height && end.top < innerHeight + 600) further();
 }
 
 function add(answer) {
@@ -66,17 +78,17 @@ function add(answer) {
   find("room").textContent = answer.room;
   find("room").classList.toggle("sw-nearly", answer.nearly);
   tell();
-  if (more && find("end").getBoundingClientRect().top < innerHeight + 600) further();
+  grow();
 }
 
 function tell() {
   nothing.hidden = pictures.length > 0;
-  nothing.textContent = narrowed() ? "No picture fits. Try fewer words, or clear the filters." : "Nothing here yet. Every picture you paint is kept here, with all its settings.";
+  nothing.textContent = narrowed() ? "No picture fits. Try fewer words, or clear the filters." : inTrash() ? EMPTY_TRASH : EMPTY;
   find("state").textContent = pictures.length ? `${count(pictures.length)}${more ? " so far, scroll for older ones" : ""}` : "";
   if (pictures.length && !grid.querySelector('[tabindex="0"]')) grid.querySelector(".sw-picture-button").tabIndex = 0;
   find("chosen").hidden = !selecting();
   find("how-many").textContent = `${chosen.size} selected`;
-  find("zip").disabled = find("throw-many").disabled = !chosen.size;
+  find("zip").disabled = find("throw-many").disabled = find("back-many").disabled = !chosen.size;
 }
 
 async function choices() {
@@ -99,7 +111,7 @@ function drawn(picture) {
   open.className = "sw-picture-button";
   open.tabIndex = -1;
   open.setAttribute("aria-label", `${picture.prompt || "no prompt"}, ${picture.made}`);
-  open.setAttribute("aria-keyshortcuts", "F Delete");
+  if (!inTrash()) open.setAttribute("aria-keyshortcuts", "F Delete");
   open.title = picture.prompt;
   const image = document.createElement("img");
   image.alt = "";
@@ -136,7 +148,7 @@ async function fetchThumbs() {
   const ids = [...wanted].slice(0, THUMBS);
   ids.forEach((id) => wanted.delete(id));
   try {
-    for (const [id, source] of Object.entries(await ask("thumbs", { ids }))) {
+    for (const [id, source] of Object.entries(await ask("thumbs", { ids, thrown: inTrash() }))) {
       if (thumbs.size > MOST_THUMBS) thumbs.delete(thumbs.keys().next().value);
       thumbs.set(Number(id), source);
       const made = tile(id);
@@ -160,6 +172,7 @@ function focus(id) {
 // ---- what is done with pictures
 
 async function star(id, on) {
+  if (inTrash()) return;
   const given = await ask("star", { id, on });
   if (given.favourite === undefined || !known(id)) return;
   known(id).favourite = given.favourite;
@@ -168,14 +181,24 @@ async function star(id, on) {
 }
 
 async function throwAway(ids) {
-  const last = pictures.findIndex((each) => each.id === ids[ids.length - 1]);
+  if (inTrash()) return;
   const gone = (await ask("throw", { ids })).ids || [];
-  if (!gone.length) return;
-  thrown = gone;
+  if (gone.length) leave(gone, "thrown away");
+}
+
+async function bringBack(ids) {
+  const gone = (await ask("undo", { ids })).ids || [];
+  if (gone.length) leave(gone, "brought back");
+}
+
+// Takes pictures out of what is shown, and says where they went.
+function leave(gone, where) {
+  const last = pictures.findIndex((each) => each.id === gone[0]);
+  thrown = inTrash() ? [] : gone;
   pictures = pictures.filter((each) => !gone.includes(each.id));
   gone.forEach((id) => { chosen.delete(id); tile(id)?.remove(); });
-  say(`${count(gone.length)} thrown away.`, true);
-  const next = pictures[Math.max(0, Math.min(last - gone.length + 1, pictures.length - 1))];
+  say(`${count(gone.length)} ${where}.`, !inTrash());
+  const next = pictures[Math.max(0, Math.min(last, pictures.length - 1))];
   if (viewer.open && next) show(next.id); else if (viewer.open) viewer.close();
   tell();
   if (!viewer.open && next) focus(next.id);
@@ -215,8 +238,6 @@ function send(event, id) {
   viewer.close();
   trigger(event, { id });
   document.querySelector('#tabs button[role="tab"]').click();
-  const start = document.querySelector("#start .label-wrap");
-  if (event === "start_from" && start && !start.classList.contains("open")) start.click();
 }
 
 // ---- one picture, large
@@ -238,7 +259,7 @@ async function show(id) {
   showClip("");
   find("prompt").textContent = picture.prompt || "no prompt";
   press(find("star"), picture.favourite);
-  const full = await ask("picture", { id });
+  const full = await ask("picture", { id, thrown: inTrash() });
   if (current !== id || !full.src) return;
   image.src = full.src;
   find("download").href = full.src;
@@ -284,12 +305,21 @@ find("filter").addEventListener("click", (event) => {
   event.currentTarget.setAttribute("aria-expanded", shown);
   if (shown) choices();
 });
+trash.addEventListener("click", () => {
+  press(trash, !inTrash());
+  if (inTrash()) section.dataset.thrown = ""; else delete section.dataset.thrown;
+  select(false);
+  dismiss();
+  begin();
+});
 find("clear").addEventListener("click", () => { form.reset(); press(stars, false); begin(); });
 several.addEventListener("click", () => select(!selecting()));
 find("done").addEventListener("click", () => select(false));
 find("all").addEventListener("click", () => { pictures.forEach((each) => { chosen.add(each.id); mark(tile(each.id), each); }); tell(); });
 find("zip").addEventListener("click", () => trigger("zip", { ids: [...chosen] }));
 find("throw-many").addEventListener("click", () => throwAway([...chosen]));
+find("back-many").addEventListener("click", () => bringBack([...chosen]));
+find("back").addEventListener("click", () => bringBack([current]));
 find("undo").addEventListener("click", undo);
 find("dismiss").addEventListener("click", dismiss);
 grid.addEventListener("click", (event) => {

@@ -99,5 +99,5 @@ document.addEventListener("stepwise:look", ({ detail }) => {
   find("ask").disabled = detail.busy;
   if (of === `${detail.run}/${detail.count}`) drawNumbers();
   clearTimeout(timer);
-  timer = setTimeout(refresh, REST_MS);
+  timer = setTimeout(() => refresh().catch(() => {}), REST_MS); // without a connection it stays as it is
 });

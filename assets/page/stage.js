@@ -20,10 +20,11 @@ const key = (index, what) => `${run}/${index}/${what}`;
 
 // ---- pictures
 
+// Null while it is not there yet, empty where there is none.
 function source(index) {
   if (index < first()) return steps()[index].src;
-  const got = kept.get(key(index, mode));
-  return got !== undefined ? got : mode === "x0" && steps()[index] ? steps()[index].src : null;
+  const got = kept.get(key(index, mode)), thumb = mode === "x0" && steps()[index] && steps()[index].src;
+  return got || thumb || (got === "" ? "" : null);
 }
 
 // Ask for the picture that is looked at, one at a time; when none is missing, for its neighbours.
@@ -32,15 +33,22 @@ async function fetchPictures() {
   const index = shown(), near = busy() ? [index] : [index, index + 1, index - 1, index + 2, index - 2];
   const missing = near.find((at) => at >= first() && steps()[at] && !(mode === "x0" && steps()[at].full) && !kept.has(key(at, mode)));
   if (missing === undefined) return;
-  const name = key(missing, mode);
+  const name = key(missing, mode), looked = key(index, mode);
+  let failed = false;
   asking = true;
   try {
     const source = await window.stepwise.ask("look", { index: missing - first(), view: mode });
     if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
     kept.set(name, source);
-  } catch { kept.set(name, ""); }
+  } catch { failed = true; } // the connection is gone: it is asked for again with the next look
   asking = false;
-  show();
+  if (!failed || looked !== key(shown(), mode)) show();
+}
+
+function showNone(isNone, index) {
+  const begins = mode === "change" && index === first();
+  find("none").hidden = !isNone;
+  find("none").firstElementChild.textContent = !isNone ? "" : begins ? "Nothing changed yet: this is the first step." : "There is no picture of this step any more.";
 }
 
 // ---- films and sounds
@@ -79,7 +87,8 @@ function show() {
   const total = view().total, whole = first() + Math.max(total, count - first()), number = index - first() + 1;
   const step = steps()[index], picture = step && source(index);
   if (picture && image.getAttribute("src") !== picture) image.src = picture;
-  image.hidden = !image.getAttribute("src");
+  image.hidden = picture === "" || !image.getAttribute("src");
+  showNone(picture === "", index);
   showClips(index === count - 1);
   image.alt = step ? `${{ x0: "Predicted picture", xt: "Noisy picture", change: "Change" }[mode]} at step ${number} of ${total}` : "";
   section.dataset.state = state;
@@ -117,6 +126,7 @@ function fill() {
     item.append(...["img", "span", "b", "em"].map((name) => document.createElement(name)));
     item.firstChild.alt = "";
     item.dataset.index = strip.children.length;
+    item.id = `sw-step-${strip.children.length}`;
     strip.append(item);
   }
   steps().forEach((step, index) => {
@@ -144,8 +154,9 @@ function mark(index) {
   const before = strip.querySelector('[aria-selected="true"]'), now = strip.children[index];
   if (before === now) return;
   if (before) before.setAttribute("aria-selected", "false");
-  if (!now) return;
+  if (!now) return strip.removeAttribute("aria-activedescendant");
   now.setAttribute("aria-selected", "true");
+  strip.setAttribute("aria-activedescendant", now.id);
   const box = strip.getBoundingClientRect(), item = now.getBoundingClientRect();
   if (item.left < box.left || item.right > box.right) strip.scrollLeft += item.left - box.left - box.width / 2;
 }
@@ -226,9 +237,16 @@ function stopComparing() {
 
 // ---- the outside
 
+// Gradio's client answers undefined where the studio cannot be reached.
+async function ask(name, asked) {
+  const answer = await server[name]({ session: view().session, run, ...asked });
+  if (answer === undefined) throw new Error("The studio cannot be reached.");
+  return answer;
+}
+
 window.stepwise = Object.assign(window.stepwise || {}, {
   player,
-  ask: (name, asked) => server[name]({ session: view().session, run, ...asked }),
+  ask,
   chosen: () => Math.max(shown() + 1 - first(), 0),
   compare,
 });
@@ -288,10 +306,11 @@ document.addEventListener("keydown", (event) => {
   else if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   else if (event.key === "ArrowLeft") { rest(); look(shown() - 1); event.preventDefault(); }
   else if (event.key === "ArrowRight") { rest(); look(shown() + 1); event.preventDefault(); }
+  else if (event.key === " " && !event.target.closest("button, a, summary")) { playing ? rest() : start(); event.preventDefault(); }
+  else if (document.body.classList.contains("sw-no-keys")) return; // the switch in the header
   else if (event.key === "b" || event.key === "B") document.querySelector("#branch").click();
   else if (event.key === "p" || event.key === "P") (find("pause").hidden ? find("go") : find("pause")).click();
   else if (["1", "2", "3"].includes(event.key)) choose(VIEWS[event.key - 1]);
-  else if (event.key === " " && !event.target.closest("button, a, summary")) { playing ? rest() : start(); event.preventDefault(); }
 });
 
 // Where the column of settings is below the stage, whoever paints wants to see it.

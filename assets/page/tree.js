@@ -1,60 +1,74 @@
 // Draws the runs as a tree: one row a run, a line from the step where it leaves its parent.
 const find = (name) => element.querySelector(`.sw-${name}`);
 const rows = find("rows"), drawing = rows.querySelector("svg"), naming = find("naming"), menu = find("menu");
+const drawn = new Map(); // the row of each run, kept, so that what has the focus keeps it
 const HEIGHT = 32, WIDTH = 112, EDGE = 8, SVG = "http://www.w3.org/2000/svg";
 
 const value = () => props.value || { rows: [], shown: "" };
 const shown = () => value().rows.find((row) => row.id === value().shown);
 
 function line(path, marked) {
-  const drawn = document.createElementNS(SVG, "path");
-  drawn.setAttribute("d", path);
-  if (marked) drawn.setAttribute("class", "sw-now");
-  drawing.append(drawn);
+  const made = document.createElementNS(SVG, "path");
+  made.setAttribute("d", path);
+  if (marked) made.setAttribute("class", "sw-now");
+  drawing.append(made);
 }
 
 function dot(x, y, marked) {
-  const drawn = document.createElementNS(SVG, "circle");
-  for (const [name, number] of Object.entries({ cx: x, cy: y, r: 3.5 })) drawn.setAttribute(name, number);
-  if (marked) drawn.setAttribute("class", "sw-now");
-  drawing.append(drawn);
+  const made = document.createElementNS(SVG, "circle");
+  for (const [name, number] of Object.entries({ cx: x, cy: y, r: 3.5 })) made.setAttribute(name, number);
+  if (marked) made.setAttribute("class", "sw-now");
+  drawing.append(made);
 }
 
-function button(name, label, text, act) {
+function button(name, act) {
   const made = document.createElement("button");
   made.type = "button";
   made.className = name;
-  made.textContent = text;
-  if (label) made.setAttribute("aria-label", label);
-  if (label) made.title = label;
   made.addEventListener("click", act);
   return made;
 }
 
-function row(each) {
-  const made = document.createElement("div");
+function row({ id }) {
+  const made = document.createElement("div"), open = button("sw-open", () => trigger("pick", { run: id }));
+  const other = button("sw-with", () => window.stepwise.compare(id));
   made.className = "sw-row";
-  made.setAttribute("role", "option");
-  made.setAttribute("aria-selected", each.id === value().shown);
-  const open = button("sw-open", "", "", () => trigger("pick", { run: each.id }));
-  const thumb = document.createElement("img"), title = document.createElement("span"), state = document.createElement("i");
-  thumb.alt = "";
-  if (each.thumb) thumb.src = each.thumb; else thumb.className = "sw-blank";
+  made.setAttribute("role", "listitem");
+  open.append(...["img", "span", "i"].map((name) => document.createElement(name)));
+  open.firstChild.alt = "";
+  other.textContent = "⇆";
+  made.append(open, other);
+  return made;
+}
+
+function fill(made, each) {
+  const [open, other] = made.children, [thumb, title, state] = open.children, isShown = each.id === value().shown;
+  if (isShown) open.setAttribute("aria-current", "true"); else open.removeAttribute("aria-current");
+  thumb.className = each.thumb ? "" : "sw-blank";
+  if (each.thumb && thumb.getAttribute("src") !== each.thumb) thumb.src = each.thumb;
   title.textContent = each.title;
   state.textContent = each.state;
   open.title = each.note || each.title;
-  open.append(thumb, title, state);
-  made.append(open);
-  if (each.id !== value().shown && shown()) {
-    made.append(button("sw-with", `Compare with ${each.title}`, "⇆", () => window.stepwise.compare(each.id)));
+  other.title = `Compare with ${each.title}`;
+  other.setAttribute("aria-label", other.title);
+  other.hidden = isShown || !shown();
+}
+
+// Rows that stay in order are not moved: a moved one would lose the focus.
+function arrange(list) {
+  for (const [id, made] of drawn) if (!list.some((each) => each.id === id)) { made.remove(); drawn.delete(id); }
+  let at = drawing.nextElementSibling;
+  for (const each of list) {
+    if (!drawn.has(each.id)) drawn.set(each.id, row(each));
+    const made = drawn.get(each.id);
+    if (made === at) at = at.nextElementSibling; else rows.insertBefore(made, at);
+    fill(made, each);
   }
-  return made;
 }
 
 function draw() {
   const list = value().rows, most = Math.max(1, ...list.map((each) => each.total)), now = shown();
   const x = (step) => EDGE + (step / most) * (WIDTH - 2 * EDGE), y = (index) => index * HEIGHT + HEIGHT / 2;
-  rows.querySelectorAll(".sw-row").forEach((old) => old.remove());
   drawing.replaceChildren();
   drawing.setAttribute("width", WIDTH);
   drawing.setAttribute("height", list.length * HEIGHT);
@@ -63,11 +77,12 @@ function draw() {
     if (parent >= 0) line(`M${x(each.kept)} ${y(parent)}C${x(each.kept)} ${y(index)} ${x(each.kept)} ${y(index)} ${x(each.kept) + 6} ${y(index)}`, marked);
     line(`M${x(parent >= 0 ? each.kept : 0) + (parent >= 0 ? 6 : 0)} ${y(index)}H${x(each.steps)}`, marked);
     dot(x(each.steps), y(index), marked);
-    rows.append(row(each));
   });
+  arrange(list);
   find("rename").disabled = find("take").disabled = find("share").disabled = !now;
-  menu.classList.toggle("sw-off", !now);
-  const selected = rows.querySelector('[aria-selected="true"]');
+  menu.inert = !now;
+  menu.open &&= Boolean(now);
+  const selected = now && drawn.get(now.id);
   if (selected && (selected.offsetTop < rows.scrollTop || selected.offsetTop + HEIGHT > rows.scrollTop + rows.clientHeight)) {
     rows.scrollTop = selected.offsetTop - HEIGHT;
   }
@@ -78,6 +93,12 @@ menu.addEventListener("click", (event) => {
   if (!event.target.dataset.kind) return;
   menu.open = false;
   trigger("keep", { kind: event.target.dataset.kind });
+});
+menu.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !menu.open) return;
+  event.stopPropagation(); // it closes the menu and stops no run
+  menu.open = false;
+  menu.querySelector("summary").focus();
 });
 document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
 find("rename").addEventListener("click", () => {

@@ -188,12 +188,20 @@ class Collection:
         return [self.file(kept) for kept in self.history.page(owner, count=count)]
 
     def file(self, kept: Kept) -> Path:
-        """A picture's file.
+        """A picture's file, where it is unless it was thrown away.
 
         Raises:
             StudioError: if its row names one outside of the folder of outputs.
         """
         return self._inside(self.outputs / kept.path)
+
+    def lies(self, kept: Kept) -> Path:
+        """A picture's file, in the trash if it was thrown away.
+
+        Raises:
+            StudioError: if its row names one outside of the folder of outputs.
+        """
+        return self.file(kept) if kept.deleted is None else self._thrown(kept)
 
     def thumbnail(self, kept: Kept) -> bytes:
         """A small JPEG of a picture.
@@ -201,7 +209,7 @@ class Collection:
         Raises:
             OSError: if its file cannot be read.
         """
-        return self._thumbnails.get(kept.id, self.file(kept))
+        return self._thumbnails.get(kept.id, self.lies(kept))
 
     # Throwing away
 

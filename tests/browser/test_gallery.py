@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from studio import GenerationRequest
 from studio.gallery.pictures import LOCAL, read_infotext
@@ -65,6 +65,24 @@ def test_pictures_come_as_the_page_is_scrolled(gallery: Page, filled: list[str])
     expect(gallery.locator(".sw-tile")).to_have_count(COUNT)
     assert prompts(gallery) == filled
     expect(gallery.locator(".sw-state")).to_have_text("70 pictures")
+
+
+def test_it_grows_on_after_the_connection_was_gone(gallery: Page, filled: list[str]) -> None:
+    gallery.reload()
+    gallery.wait_for_selector("#footer b")
+    gallery.set_viewport_size({"width": 390, "height": 844})
+    gallery.get_by_role("tab", name="Gallery").click()
+    expect(gallery.locator(".sw-tile")).to_have_count(60)
+
+    def older(asked: Request) -> bool:
+        return '"before"' in (asked.post_data or "")
+
+    questions = "**/component_server/**"
+    gallery.route(questions, lambda route: route.abort() if older(route.request) else route.continue_())
+    with gallery.expect_event("requestfailed", older):
+        gallery.locator(".sw-end").scroll_into_view_if_needed()
+    gallery.unroute(questions)
+    expect(gallery.locator(".sw-tile")).to_have_count(COUNT)
 
 
 def test_words_and_filters_narrow_it_down(gallery: Page) -> None:
@@ -171,6 +189,27 @@ def test_thrown_away_while_it_is_large_it_can_be_brought_back_there(gallery: Pag
     expect(viewer).to_contain_text(filled[2])
     viewer.get_by_role("button", name="Undo").click()
     expect(viewer).to_contain_text(filled[1])
+
+
+def test_what_was_thrown_away_is_found_and_brought_back_later(gallery: Page, filled: list[str]) -> None:
+    gallery.get_by_role("button", name=filled[4]).press("Delete")
+    thrown_away(gallery, "1 picture thrown away")
+    gallery.reload()
+    gallery.wait_for_selector("#footer b")
+    gallery.get_by_role("tab", name="Gallery").click()
+    expect(gallery.locator(".sw-tile").first).to_be_visible()
+    trash = gallery.get_by_role("button", name="Thrown away")
+    trash.click()
+    expect(gallery.locator(".sw-state")).to_have_text("1 picture")
+    expect(gallery.locator(".sw-tile img")).to_have_attribute("src", re.compile("^data:image/jpeg"))
+    gallery.get_by_role("button", name=filled[4]).click()
+    viewer = gallery.get_by_role("dialog")
+    expect(viewer.locator("img")).to_have_attribute("src", re.compile("^data:image/png"))
+    expect(viewer.get_by_role("button", name="Favourite")).to_be_hidden()
+    viewer.get_by_role("button", name="Bring back").click()
+    expect(gallery.get_by_text("Nothing was thrown away")).to_be_visible()
+    trash.click()
+    expect(gallery.get_by_role("button", name=filled[4])).to_be_visible()
 
 
 def test_what_lies_on_the_disk_is_not_served(served: Served, filled: list[str]) -> None:

@@ -86,13 +86,30 @@ def test_keys_paint_scrub_and_stop(page: Page, served: Served) -> None:
     expect(page.locator(".sw-step")).not_to_have_text(last)
 
 
+def test_escape_closes_the_completions_and_stops_no_run(page: Page, served: Served) -> None:
+    set_number(page, "steps", 150)
+    page.fill("#prompt textarea", "")
+    page.focus("#prompt textarea")
+    page.keyboard.type("a cat on a b")
+    expect(page.locator(".sw-completions button").first).to_be_visible()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector('.sw-stage[data-state="painting"]')
+    page.keyboard.press("Escape")
+    expect(page.locator(".sw-completions")).to_be_hidden()
+    painted = page.locator(".sw-strip li img[src]").count()
+    more = "(painted) => document.querySelectorAll('.sw-strip li img[src]').length > painted + 9"
+    page.wait_for_function(more, arg=painted)
+    page.keyboard.press("Escape")
+    page.wait_for_selector('.sw-stage[data-state="stopped"]')
+
+
 def test_paint_while_painting_comes_next_and_nothing_is_lost(page: Page, served: Served) -> None:
     set_number(page, "steps", 40)
     for thing in ("cat", "dog", "fox"):
         page.fill("#prompt textarea", f"a {thing} waiting in line")
         page.click("button#paint")
     expect(page.locator(".sw-row")).to_have_count(3, timeout=90_000)
-    expect(page.locator(".sw-row[aria-selected=true]")).to_contain_text("fox", timeout=90_000)
+    expect(page.locator(".sw-open[aria-current=true]")).to_contain_text("fox", timeout=90_000)
     finished(page)
     cat, dog, fox = served.studio.runs.of(pictures.LOCAL)[-3:]
     assert [run.request.prompt.split()[1] for run in (cat, dog, fox)] == ["cat", "dog", "fox"]

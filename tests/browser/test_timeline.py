@@ -12,9 +12,11 @@ import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from components.stage import data_uri
 from studio import Run
 from studio.events import Paused
 from studio.gallery.pictures import LOCAL
+from studio.timeline import inspector
 from tests.browser.conftest import WAIT_MS, Served
 from tests.browser.test_page import finished, set_number
 from tests.browser.wire import Wire
@@ -57,6 +59,10 @@ def test_scrubbing_by_key_mouse_and_slider(page: Page, served: Served) -> None:
     page.focus(".sw-strip")
     page.keyboard.press("ArrowLeft")
     expect(page.locator(".sw-step")).to_have_text(f"Step {STEPS - 1} of {STEPS}")
+    heard = page.evaluate(
+        "document.getElementById(document.activeElement.getAttribute('aria-activedescendant')).ariaLabel"
+    )
+    assert heard.startswith(f"Step {STEPS - 1}, sigma ")
     page.locator(".sw-strip li").nth(2).click()
     expect(page.locator(".sw-step")).to_have_text(f"Step 3 of {STEPS}")
     page.focus(".sw-scrub")
@@ -97,6 +103,44 @@ def test_a_step_is_seen_as_picture_noise_and_change(page: Page, served: Served) 
         page.wait_for_function("(before) => document.querySelector('.sw-main').src !== before", arg=before)
         seen.add(source(page))
     assert len(seen) == 3
+    page.locator(".sw-strip li").first.click()
+    expect(page.get_by_text("Nothing changed yet: this is the first step.")).to_be_visible()
+    expect(page.locator(".sw-main")).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".sw-main")).to_be_visible()
+    expect(page.locator(".sw-none")).to_be_hidden()
+
+
+def test_a_picture_that_could_not_be_fetched_is_asked_for_again(page: Page, served: Served) -> None:
+    change = inspector.picture(paint(page, served).steps, 4, "change")
+    assert change
+    page.locator(".sw-strip li").nth(4).click()
+    page.route("**/component_server/**", lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda asked: '"view":"change"' in (asked.post_data or "")):
+        page.keyboard.press("3")
+    page.unroute("**/component_server/**")
+    page.keyboard.press("1")
+    page.keyboard.press("3")
+    expect(page.locator(".sw-main")).to_have_attribute("src", data_uri(change))
+
+
+def test_single_keys_can_be_switched_off_and_stay_off(page: Page, served: Served) -> None:
+    paint(page, served)
+    switch = page.get_by_role("button", name="Single keys")
+    switch.click()
+    page.reload()
+    expect(page.locator(".sw-strip li")).to_have_count(STEPS)
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    page.focus(".sw-strip")
+    for key in ("d", "2", "b", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.locator(".sw-step")).to_have_text(f"Step {STEPS - 1} of {STEPS}")
+    expect(page.locator(".sw-views [aria-checked=true]")).to_have_text("picture")
+    expect(page.locator("#boards[data-canvas]")).to_have_count(0)
+    assert len(served.studio.runs.of(LOCAL)) == 1
+    switch.click()
+    page.keyboard.press("2")
+    expect(page.locator(".sw-views [aria-checked=true]")).to_have_text("noise")
 
 
 def test_play_goes_through_the_steps_and_rests(page: Page, served: Served) -> None:
@@ -262,10 +306,26 @@ def test_a_run_is_named_and_found_again_in_the_tree(page: Page, served: Served) 
     expect(page.locator(".sw-row").first).to_contain_text("<b>the first</b>")
     assert (first.name, first.note) == ("<b>the first</b>", "best whiskers")
     paint(page, served, "a dog in a forest")
-    page.locator(".sw-row", has_text="the first").locator(".sw-open").click()
-    expect(page.locator('.sw-row[aria-selected="true"]')).to_contain_text("the first")
+    open_first = page.get_by_role("list", name="Runs").get_by_role("button", name="the first").first
+    open_first.press("Enter")
+    expect(page.locator('.sw-open[aria-current="true"]')).to_contain_text("the first")
+    expect(open_first).to_be_focused()
     page.click(".sw-take")
     expect(page.locator("#prompt textarea")).to_have_value("a cat on a street at night")
+
+
+def test_the_keep_menu_by_key(page: Page, served: Served) -> None:
+    summary = page.locator(".sw-menu summary")
+    assert page.evaluate(
+        "(summary) => { summary.focus(); return document.activeElement !== summary; }", summary.element_handle()
+    )
+    paint(page, served)
+    summary.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Run, to open again")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Run, to open again")).to_be_hidden()
+    expect(summary).to_be_focused()
 
 
 def kept(page: Page, kind: str) -> Path:

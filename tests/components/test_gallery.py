@@ -29,7 +29,22 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-FIELDS = ("session", "id", "ids", "text", "model", "seed", "size", "since", "until", "tag", "tags", "before", "count")
+FIELDS = (
+    "session",
+    "id",
+    "ids",
+    "text",
+    "model",
+    "seed",
+    "size",
+    "since",
+    "until",
+    "tag",
+    "tags",
+    "before",
+    "count",
+    "thrown",
+)
 
 
 class Page:
@@ -87,6 +102,25 @@ def test_nobody_else_reaches_it_by_any_id(page: Page, hers: Kept, visitor: str) 
     assert page.ask("choices", session).get("model") in (None, [])
     assert page.ask("undo", page.ada, ids=[hers.id]) == {"ids": [hers.id]}
     assert page.collection.history.page("user-ada") == [hers]
+
+
+def test_what_was_thrown_away_is_seen_by_its_owner_and_brought_back(page: Page, hers: Kept) -> None:
+    other = keep(page.collection, 8, "user-ada")
+    shown = page.collection.file(hers).read_bytes()
+    page.ask("throw", page.ada, ids=[hers.id])
+    assert [tile["id"] for tile in page.ask("page", page.ada)["pictures"]] == [other.id]
+    assert [tile["id"] for tile in page.ask("page", page.ada, thrown=True)["pictures"]] == [hers.id]
+    assert page.ask("thumbs", page.ada, ids=[hers.id, other.id], thrown=True).keys() == {str(hers.id)}
+    full = page.ask("picture", page.ada, id=hers.id, thrown=True)
+    assert base64.b64decode(full["src"].split(",")[1]) == shown
+    assert "Thrown away" in dict(full["facts"])
+    assert page.ask("picture", page.ada, id=hers.id) == {}
+    for session in (page.eve, "0" * 32, None):
+        assert not page.ask("page", session, thrown=True).get("pictures")
+        assert page.ask("thumbs", session, ids=[hers.id], thrown=True) == {}
+        assert page.ask("picture", session, id=hers.id, thrown=True) == {}
+    assert page.ask("undo", page.ada, ids=[hers.id]) == {"ids": [hers.id]}
+    assert page.ask("page", page.ada, thrown=True)["pictures"] == []
 
 
 def test_its_events_go_by_whose_request_it_is(page: Page, hers: Kept, tmp_path: Path, monkeypatch: Any) -> None:

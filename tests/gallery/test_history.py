@@ -129,6 +129,18 @@ def test_filters(history: History, search: dict[str, Any], expected: list[int]) 
     assert seeds(history, **search) == expected
 
 
+def test_what_was_thrown_away_is_looked_through_apart(history: History) -> None:
+    rows = [row(number, steps=10 + number) for number in range(1, 7)]
+    history.add([*rows, row(7, owner="other")])
+    history.set_deleted([rows[1], rows[3], rows[4], *history.page("other")], 60.0)
+    assert seeds(history) == [6, 3, 1]
+    assert seeds(history, thrown=True) == [5, 4, 2]
+    assert seeds(history, thrown=True, text="picture 4") == [4]
+    assert seeds(history, thrown=True, seed=3) == []
+    assert [kept.seed for kept in history.page("local", Search(thrown=True), rows[4].id, 1)] == [4]
+    assert seeds(history, "other", thrown=True) == [7]
+
+
 def test_choices_are_an_owners_own(history: History) -> None:
     history.add([row(1, sampler="DDIM"), row(2), row(3), row(4, owner="user-eve", model="hers", width=64)])
     history.set_tags(2_000_000, "local", ["best"])

@@ -51,7 +51,7 @@ function pressed(event) {
     spaceHeld ||= true;
     return true;
   }
-  if (!KEYS[key]) return false;
+  if (!KEYS[key] || document.body.classList.contains("sw-no-keys")) return false;
   KEYS[key]();
   return true;
 }
