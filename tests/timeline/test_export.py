@@ -85,6 +85,14 @@ def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     return float(10 * np.log10(255**2 / np.mean((one.astype(float) - other) ** 2)))
 
 
+@pytest.mark.parametrize("kind", ["gif", "webp"])
+def test_more_pixels_than_memory_should_hold_are_refused(run: Run, tmp_path: Path, kind: Kind) -> None:
+    large = repainted(run, lambda _: Image.new("RGB", (2048, 2048)), 65)
+    with pytest.raises(StudioError, match="MP4"):
+        export(large, kind, tmp_path / f"strip{SUFFIXES[kind]}")
+    assert [*tmp_path.iterdir()] == []
+
+
 @pytest.mark.parametrize(("kind", "least_db"), [("gif", 30), ("webp", 32), ("mp4", 29)])
 def test_every_step_is_a_frame_as_it_was_shown(run: Run, tmp_path: Path, kind: Kind, least_db: float) -> None:
     found = decoded(export(run, kind, tmp_path / f"strip{SUFFIXES[kind]}"))
