@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from studio import GenerationRequest, Run, Studio
+from studio.diffusion.denoised import NoiseLevel
 from studio.diffusion.midway import START
 from studio.errors import StudioError, UnreadablePicture
 from studio.models.library import EMBEDDED
@@ -250,10 +251,10 @@ def test_equal_strips_make_equal_zips(run: Run, tmp_path: Path, monkeypatch: pyt
 
 
 def test_data_of_pure_noise_and_pure_signal_is_json() -> None:
-    assert frames_zip.log_snr(math.e) == pytest.approx(-2)
-    assert frames_zip._number(frames_zip.log_snr(0.0)) is None
-    assert frames_zip._number(math.inf) is None
-    assert frames_zip._number(frames_zip.log_snr(math.inf)) is None
+    assert frames_zip._number(NoiseLevel(0.0, 1.0).ratio) is None
+    assert frames_zip._number(NoiseLevel(0.0, 1.0).log_snr) is None
+    assert frames_zip._number(NoiseLevel(1.0, 0.0).log_snr) is None
+    assert frames_zip._number(-2.0) == -2
 
 
 @pytest.mark.parametrize(
