@@ -143,11 +143,10 @@ class Bindings:
         yield from self._follow(run, request)
 
     def catch_up(self, request: gr.Request) -> Iterator[Shown]:
-        """What a page shows when it opens: the newest run of whoever opens it. One that is being
-        painted, in another tab perhaps, is followed; one put aside because its page was gone
-        goes on."""
+        """What a page shows when it opens: the newest run of whoever opens it, live ones left out. One that is
+        being painted, in another tab perhaps, is followed; one put aside because its page was gone goes on."""
         owner = self._visitors.owner(request)
-        runs = self._studio.runs.of(owner)
+        runs = [run for run in self._studio.runs.of(owner) if not run.draft]
         if not runs:
             yield stage.IDLE | {"session": self._visitors.admit(request)}, self._recent(owner), SKIP, SKIP
             return

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to; afterwards it stands at ``path``, file and folder
+    """A path beside ``path`` to write to, this writer's own; afterwards it stands at ``path``, file and folder
     synced to disk. If that fails nothing of it is left, and what stood there before stays, unless
     it was the folder that could not be synced.
 
     Raises:
         OSError: if it could not be written.
     """
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
         yield partial
         with partial.open("rb+") as file:

@@ -7,6 +7,7 @@ up to and with that step the first text holds. Brackets may be nested; ``\\[`` i
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -46,18 +47,23 @@ _Part = str | _Change | _Turns
 def words_at(prompt: str, step: int, steps: int) -> str:
     """The prompt in force at a step, 1 for the first, of ``steps``. Never raises; marks that are
     no scheduling stay as they are."""
-    return _text(_parts(prompt, 0), step, steps)
+    return _text(_read(prompt), step, steps)
 
 
 def words(prompt: str, steps: int) -> tuple[str, ...]:
     """The prompt in force at each step."""
-    parts = _parts(prompt, 0)
+    parts = _read(prompt)
     return tuple(_text(parts, step, steps) for step in range(1, steps + 1))
 
 
 def is_scheduled(prompt: str) -> bool:
     """Whether the prompt holds any scheduling."""
-    return any(not isinstance(part, str) for part in _parts(prompt, 0))
+    return any(not isinstance(part, str) for part in _read(prompt))
+
+
+@functools.lru_cache(64)
+def _read(prompt: str) -> tuple[_Part, ...]:
+    return _parts(prompt, 0)
 
 
 def _text(parts: tuple[_Part, ...], step: int, steps: int) -> str:

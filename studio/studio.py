@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -393,12 +394,15 @@ class Studio:
 
     def _tidy(self, started: float) -> None:
         """Bring history and files in step once, and then throw away once a day what is due."""
-        try:
-            reconcile(self.collection, started, self._closing.is_set)
-            while not self._closing.wait(DAY_S):
-                self.collection.purge()
-        except Exception:  # pictures are painted and kept without it
-            log.exception("the history could not be brought in step with the files")
+        tidy: Callable[[], object] = partial(reconcile, self.collection, started, self._closing.is_set)
+        while True:
+            try:
+                tidy()
+            except Exception:  # pictures are painted and kept without it; tomorrow it may be well again
+                log.exception("the history could not be brought in step with the files")
+            if self._closing.wait(DAY_S):
+                return
+            tidy = self.collection.purge
 
     def _read(self) -> None:
         """Read the machine, again and again."""

@@ -20,9 +20,7 @@ def test_arguments_win_over_the_environment_and_that_over_defaults(monkeypatch: 
 
 def test_every_switch_has_its_name_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     given = Settings.from_arguments(["--no-provenance", "--no-previews", "--open"])
-    assert not given.provenance
-    assert not given.previews
-    assert given.open_browser
+    assert (given.provenance, given.previews, given.open_browser) == (False, False, True)
     for name, value in {"PROVENANCE": "0", "PREVIEWS": "0", "OPEN_BROWSER": "1"}.items():
         monkeypatch.setenv(f"STEPWISE_{name}", value)
     assert Settings.from_arguments([]) == given

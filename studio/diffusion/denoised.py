@@ -1,5 +1,6 @@
 """The predicted clean image x0 and the noise level, from any diffusers scheduler at any step."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,14 @@ class NoiseLevel:
         """The sigma shown to people: noise over signal, as k-diffusion has it, and for flow models
         sigma itself, from 1 to 0."""
         return self.sigma if self.flow else self.ratio
+
+    @property
+    def log_snr(self) -> float:
+        """ln(alpha^2 / sigma^2), the natural logarithm of signal over noise in power (Kingma et al. 2021,
+        https://arxiv.org/abs/2107.00630): infinite without noise, minus infinity without signal."""
+        if not self.sigma:
+            return math.inf
+        return 2 * math.log(self.alpha / self.sigma) if self.alpha else -math.inf
 
 
 def noise_level(scheduler: SchedulerMixin, timestep: Any) -> NoiseLevel:

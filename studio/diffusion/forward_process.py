@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -53,7 +52,7 @@ def noised(model: LoadedModel, picture: Image.Image, timestep: int) -> Noised:
     return Noised(
         timestep=timestep,
         sigma=level.shown,
-        log_snr=math.inf if not sigma else 2 * math.log(alpha / sigma),
+        log_snr=level.log_snr,
         pixels=jpeg(noisy_pixels.clamp(-1, 1)),
         latents=jpeg(_channels(noisy)),
         decoded=jpeg(model.decode(noisy)),

@@ -81,7 +81,7 @@ class Collection:
         try:
             size, where = size_of(path), path.relative_to(self.outputs).as_posix()
             known = {"run": run, "owner": owner, "path": where, "model_hash": model_hash}
-            kept = Kept.of(request, seed, made=time.time(), size=size, **known)
+            kept = Kept.of(request, seed, index=index, made=time.time(), size=size, **known)
             if clip is not None:  # a sound has no size of its own
                 kept = replace(kept, width=picture.width, height=picture.height)
             self.history.add([kept])

@@ -55,6 +55,7 @@ class Kept:
         request: GenerationRequest,
         seed: int,
         *,
+        index: int = 0,
         made: float,
         run: str,
         owner: str,
@@ -62,8 +63,12 @@ class Kept:
         model_hash: str,
         size: int,
     ) -> Kept:
-        """The row of the picture of a request with that seed; ``size`` is its file's, in bytes."""
-        alone = dataclasses.replace(request, seed=seed, batch_size=1) if request.branch is None else request
+        """The row of the picture of a request with that seed, at that place in its batch; ``size`` is its
+        file's, in bytes."""
+        alone = request
+        if request.branch is None:
+            varied = request.variation_seeds[index] if request.variation_strength else request.variation_seed
+            alone = dataclasses.replace(request, seed=seed, variation_seed=varied, batch_size=1)
         columns = ("prompt", "negative_prompt", "model", "sampler", "schedule", "steps", "cfg_scale", "width", "height")
         return cls(
             id=int(made * 1_000_000),

@@ -59,7 +59,10 @@ def _files(root: Path, before: float) -> Iterator[Path]:
         for folder, _, names in os.walk(top):
             for name in names:
                 path = Path(folder, name)
-                if path.is_symlink() or path.stat().st_mtime >= before:
+                try:
+                    if path.is_symlink() or path.stat().st_mtime >= before:
+                        continue
+                except FileNotFoundError:  # thrown away in the meantime
                     continue
                 if name.endswith(UNFINISHED):
                     path.unlink(missing_ok=True)
@@ -71,12 +74,13 @@ def _read(collection: Collection, path: Path) -> Kept | None:
     """The row of a picture, from the infotext in it; None for what is no picture."""
     try:
         text, (width, height) = read_header(path)
-    except StudioError as error:
+        stat, size = path.stat(), size_of(path)
+    except (StudioError, FileNotFoundError) as error:
         log.warning("%s is not entered into the history: %s", path, error)
         return None
     found = infotext.parse(text)
     fields = infotext.to_fields(found)
-    where, stat, run = path.relative_to(collection.outputs), path.stat(), re.search(r"-([0-9a-f]{32})-", path.name)
+    where, run = path.relative_to(collection.outputs), re.search(r"-([0-9a-f]{32})-", path.name)
     request = GenerationRequest(**fields)
     kept = Kept.of(
         request,
@@ -86,7 +90,7 @@ def _read(collection: Collection, path: Path) -> Kept | None:
         owner=owner_of(where.parts[1]) if where.parts[0] == "people" else LOCAL,
         path=where.as_posix(),
         model_hash=_plain(found.get("Model hash", "")),
-        size=size_of(path),
+        size=size,
     )
     # What the picture says, or nothing: a sampler we do not have is not one of ours.
     sampler = fields.get("sampler") or _plain(found.get("Sampler", ""))

@@ -33,13 +33,17 @@ def chosen(prompt: str, seed: int, lines: Lines) -> str:
     """
     source = random.Random(seed)
     for _ in range(DEEPEST):
-        made = NAME.sub(lambda name: source.choice(lines(name[1])), _braces(prompt, source, 0))
+        made = NAME.sub(lambda name: source.choice(lines(name[1])), _short(_braces(prompt, source, 0)))
         if made == prompt:
             return made
-        if len(made) > LONGEST:
-            raise RequestRefused("prompt", "What is chosen for this prompt is too long: choose from less.")
-        prompt = made
+        prompt = _short(made)
     raise RequestRefused("prompt", "The wildcards of this prompt name each other in a circle.")
+
+
+def _short(made: str) -> str:
+    if len(made) > LONGEST:
+        raise RequestRefused("prompt", "What is chosen for this prompt is too long: choose from less.")
+    return made
 
 
 def _braces(text: str, source: random.Random, depth: int) -> str:
@@ -68,13 +72,14 @@ def _choice(inner: str, source: random.Random, depth: int) -> str | None:
 
 def _picked(options: Sequence[str], count: int, source: random.Random) -> list[str]:
     """So many different ones, each as likely as its weight says."""
-    left = []
+    left, weights = [], []
     for option in options:
         weight = WEIGHT.match(option)
-        left.append((option[weight.end() :] if weight else option, float(weight[1]) if weight else 1.0))
+        left.append(option[weight.end() :] if weight else option)
+        weights.append(float(weight[1]) if weight else 1.0)
     picked = []
     for _ in range(min(count, len(left))):
-        weights = [weight for _, weight in left]
         at = source.choices(range(len(left)), weights if any(weights) else None)[0]
-        picked.append(left.pop(at)[0])
+        picked.append(left.pop(at))
+        del weights[at]
     return picked

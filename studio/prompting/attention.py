@@ -8,13 +8,17 @@ their own; these are the ones that people's prompts are written in, so they are 
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from itertools import groupby
 
-MARK = re.compile(r"\\[()\[\]{}\\]|[(\[\])]|:\s*([+-]?(?:\d{1,4}(?:\.\d{0,20})?|\.\d{1,20}))\s*\)|\s*\bBREAK\b\s*")
+MARK = re.compile(
+    r"\\[()\[\]{}\\]|[(\[\])]|:\s*([+-]?(?:\d{1,4}(?:\.\d{0,20})?|\.\d{1,20}))\s*\)|(?:(?<!\s)\s+)?+\bBREAK\b\s*"
+)
 ESCAPED = re.compile(r"[()\[\]{}\\]")
-ROUND, SQUARE = 1.1, 1 / 1.1
+PLAIN_WEIGHTS = {"(": 1.1, "[": 1 / 1.1}
+"""Of brackets without a number, and of those that are never closed."""
 HEAVIEST = 1e6
 """Brackets within brackets multiply no further: every weight is a finite number."""
 
@@ -31,6 +35,7 @@ Section = tuple[Weighted, ...]
 """What stands between two BREAKs; neighbours differ in weight, none is empty."""
 
 
+@functools.lru_cache(64)
 def parse(prompt: str) -> tuple[Section, ...]:
     """The sections of a prompt, at least one, which may be empty. Never raises; marks that close
     nothing are plain text."""
@@ -56,47 +61,60 @@ def is_plain(prompt: str) -> bool:
 
 
 class _Reader:
-    """Pieces so far (None for a BREAK), and where the brackets that are open began among them."""
+    """Pieces so far (None for a BREAK), each with the innermost brackets of both kinds that it stands in.
+
+    What a bracket weighs is known where it closes, so its pieces are weighed at the end: from the outermost
+    in, each bracket once.
+    """
 
     def __init__(self) -> None:
-        self._pieces: list[Weighted | None] = []
-        self._opened: dict[str, list[int]] = {"(": [], "[": []}
+        self._pieces: list[tuple[str, int, int] | None] = []
+        self._weights, self._outer = [1.0], [0]
+        """Of every bracket, by its number, and the number of the one around it. Number 0 is none."""
+        self._innermost = {"(": 0, "[": 0}
         """Kept apart, as the web UI does: ``(a [b) c]`` is well said."""
 
     def add(self, text: str) -> None:
         if text:
-            self._pieces.append(Weighted(text))
+            self._pieces.append((text, self._innermost["("], self._innermost["["]))
 
     def read(self, mark: str, weight: str | None) -> None:
         """Take a mark; ``weight`` is the number of one that reads ``:1.3)``."""
-        if mark in self._opened:
-            self._opened[mark].append(len(self._pieces))
-        elif mark.endswith(")") and mark[0] != "\\" and self._opened["("]:
-            self._close("(", ROUND if weight is None else float(weight))
-        elif mark == "]" and self._opened["["]:
-            self._close("[", SQUARE)
+        if mark in self._innermost:
+            self._weights.append(PLAIN_WEIGHTS[mark])
+            self._outer.append(self._innermost[mark])
+            self._innermost[mark] = len(self._outer) - 1
+        elif mark.endswith(")") and mark[0] != "\\" and self._innermost["("]:
+            self._close("(", weight)
+        elif mark == "]" and self._innermost["["]:
+            self._close("[", None)
         elif mark.strip() == "BREAK":
             self._pieces.append(None)
         else:
             self.add(mark[1:] if mark[0] == "\\" else mark)
 
     def sections(self) -> tuple[Section, ...]:
-        for bracket, weight in (("(", ROUND), ("[", SQUARE)):
-            while self._opened[bracket]:
-                self._close(bracket, weight)
+        weighed: list[float] = []
+        for weight, outer in zip(self._weights, self._outer, strict=True):
+            weighed.append(_bounded(weighed[outer] * weight) if weighed else weight)
         parts: list[list[Weighted]] = [[]]
         for piece in self._pieces:
             if piece is None:
                 parts.append([])
             else:
-                parts[-1].append(piece)
+                text, in_round, in_square = piece
+                parts[-1].append(Weighted(text, _bounded(weighed[in_round] * weighed[in_square])))
         return tuple(_merged(part) for part in parts)
 
-    def _close(self, bracket: str, weight: float) -> None:
-        start = self._opened[bracket].pop()
-        for at, piece in enumerate(self._pieces[start:], start):
-            if piece is not None:
-                self._pieces[at] = Weighted(piece.text, min(max(piece.weight * weight, -HEAVIEST), HEAVIEST))
+    def _close(self, bracket: str, weight: str | None) -> None:
+        closed = self._innermost[bracket]
+        if weight is not None:
+            self._weights[closed] = float(weight)
+        self._innermost[bracket] = self._outer[closed]
+
+
+def _bounded(weight: float) -> float:
+    return min(max(weight, -HEAVIEST), HEAVIEST)
 
 
 def _merged(pieces: list[Weighted]) -> Section:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 
-_LETTER = re.compile(r"\\.|.", re.DOTALL)
 
-
-def unescaped(text: str) -> list[tuple[int, str]]:
-    """The letters of a text that no backslash stands before, with their places."""
-    return [(match.start(), match[0]) for match in _LETTER.finditer(text) if len(match[0]) == 1]
+def unescaped(text: str, letters: str) -> list[tuple[int, str]]:
+    """Those of the letters in a text that no backslash stands before, with their places."""
+    found = re.finditer(rf"\\.|[{re.escape(letters)}]", text, re.DOTALL)
+    return [(match.start(), match[0]) for match in found if len(match[0]) == 1]
 
 
 def outermost(text: str, opening: str, closing: str) -> list[tuple[int, int]]:
     """Where the outermost brackets that are closed open and close, in order."""
     found: list[tuple[int, int]] = []
     opened: list[int] = []
-    for position, letter in unescaped(text):
+    for position, letter in unescaped(text, opening + closing):
         if letter == opening:
             opened.append(position)
         elif letter == closing and opened:
@@ -30,7 +29,7 @@ def outermost(text: str, opening: str, closing: str) -> list[tuple[int, int]]:
 def split(text: str, mark: str, opening: str, closing: str) -> list[str]:
     """The pieces between marks that stand in none of these brackets."""
     pieces, depth, start = [], 0, 0
-    for position, letter in unescaped(text):
+    for position, letter in unescaped(text, mark + opening + closing):
         depth += (letter in opening) - (letter in closing)
         if letter == mark and depth <= 0:
             pieces.append(text[start:position])

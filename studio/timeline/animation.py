@@ -23,6 +23,9 @@ COLOURS = 255
 """A GIF's palette, less the one place for what stays as it was in the frame before."""
 PALETTE_PIXELS = 2**18
 """How many pixels of all frames together the palette is chosen from."""
+MOST_PIXELS = 2**28
+"""Of all frames of a GIF or WebP, whose encoders hold them in memory together: up to 1 GB. MP4 takes one at a time."""
+TOO_LARGE = "This strip has too many and too large frames for one file of this kind: keep it as MP4, or as its frames."
 ORDERED = 6
 """Strength of the ordered dither. Its pattern stands still, so that it does not flicker."""
 
@@ -51,6 +54,12 @@ def frames(jpegs: Sequence[bytes]) -> Iterator[Image.Image]:
         yield picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)
 
 
+def _check_size(jpegs: Sequence[bytes]) -> None:
+    width, height = size_of(jpegs[0])
+    if width * height * len(jpegs) > MOST_PIXELS:
+        raise StudioError(TOO_LARGE)
+
+
 def size_of(jpeg: bytes) -> tuple[int, int]:
     """Width and height, without decoding it.
 
@@ -71,7 +80,12 @@ def _readable() -> Iterator[None]:
 
 def write_gif(jpegs: Sequence[bytes], path: Path, frames_per_second: float) -> None:
     """One palette for all frames, so that nothing that stands still changes its colour. Frames
-    equal to the one before lengthen that one."""
+    equal to the one before lengthen that one.
+
+    Raises:
+        StudioError: if they are too many and too large for the memory they may take.
+    """
+    _check_size(jpegs)
     palette = _palette(jpegs)
     first, *others = (_dithered(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames(jpegs))
     shown = durations(len(jpegs), frames_per_second, GIF_TICK_MS)
@@ -112,7 +126,12 @@ BAYER = ((_bayer(3) + 0.5) / 64 - 0.5).astype(np.float32)
 
 
 def write_webp(jpegs: Sequence[bytes], path: Path, frames_per_second: float) -> None:
-    """An animated WebP. Frames equal to the one before lengthen that one."""
+    """An animated WebP. Frames equal to the one before lengthen that one.
+
+    Raises:
+        StudioError: if they are too many and too large for the memory they may take.
+    """
+    _check_size(jpegs)
     first, *others = frames(jpegs)
     shown = durations(len(jpegs), frames_per_second)
     first.save(path, "WEBP", save_all=True, append_images=others, duration=shown, loop=0, quality=90, method=4)

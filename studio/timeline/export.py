@@ -31,7 +31,7 @@ def export(run: Run, kind: Kind, path: Path, *, frames_per_second: float = 8) ->
 
     Raises:
         StudioError: if it has no steps, or the kind or the frames per second cannot be,
-            or a step's picture is broken.
+            or a step's picture is broken, or all of them are too large for a file of that kind.
         OSError: if the file could not be written.
     """
     if kind not in SUFFIXES:

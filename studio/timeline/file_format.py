@@ -16,10 +16,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from studio.contact_sheet import grid
 from studio.diffusion.denoised import NoiseLevel
+from studio.diffusion.preview import LONGEST_SIDE
 from studio.diffusion.snapshot import SCALARS, Snapshot
 from studio.durable import whole
-from studio.errors import UnreadableRun
+from studio.errors import UnreadablePicture, UnreadableRun
+from studio.timeline.animation import size_of
 from studio.timeline.record import RecordedStep
 
 VERSION = 1
@@ -121,7 +124,8 @@ def read(path: Path, decode: Decode) -> tuple[list[RecordedStep], dict[str, Any]
                 raise UnreadableRun(BROKEN)
             tensors = {name: _laid_out(name, file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
             pictures = {name: tensors[name].numpy().tobytes() for name in tensors if name.startswith(PICTURE)}
-            steps = [_unpacked(number, step, tensors, decode) for number, step in enumerate(told)]
+            stored = _pictures(tensors)
+            steps = [_unpacked(step, tensors, stored.get(str(at), {}), decode) for at, step in enumerate(told)]
             return steps, about, {name.removeprefix(PICTURE): png for name, png in pictures.items()}
     except UnreadableRun:
         raise
@@ -140,18 +144,36 @@ def _check_header(path: Path) -> None:
             raise UnreadableRun(BROKEN)
 
 
-def _unpacked(number: int, told: dict[str, Any], tensors: Mapping[str, Tensor], decode: Decode) -> RecordedStep:
+def _pictures(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, bytes]]:
+    """The bytes that may be pictures of steps, by the step's number and by what they show."""
+    found: dict[str, dict[str, bytes]] = {}
+    for name, tensor in tensors.items():
+        number, _, view = name.partition(".")
+        if number.isdecimal() and tensor.dtype == torch.uint8 and tensor.nbytes <= LARGEST_PICTURE:
+            found.setdefault(number, {})[view] = tensor.numpy().tobytes()
+    return found
+
+
+def _is_preview(picture: bytes, count: int) -> bool:
+    """Whether it is a JPEG no larger than ``preview.jpeg`` makes of so many pictures; one that is larger is left
+    out, and made anew from the latents when it is asked for."""
+    try:
+        width, height = size_of(picture)
+    except UnreadablePicture:
+        return False
+    columns, rows = grid(count)
+    return width <= columns * LONGEST_SIDE and height <= rows * LONGEST_SIDE
+
+
+def _unpacked(
+    told: dict[str, Any], tensors: Mapping[str, Tensor], pictures: Mapping[str, bytes], decode: Decode
+) -> RecordedStep:
     noisy = _latents(tensors[told["noisy"]])
     guidance = None if told["guidance"] is None else _latents(tensors[told["guidance"]], noisy)
     noise = tuple(tensors[name] for name in told["noise"])
     for state in noise:
         torch.Generator("cpu").set_state(state)  # refuses what is no state
     scheduler = {str(name): _value(value, tensors, noisy) for name, value in told["scheduler"].items()}
-    pictures = {
-        name.partition(".")[2]: tensor.numpy().tobytes()
-        for name, tensor in tensors.items()
-        if name.startswith(f"{number}.") and tensor.dtype == torch.uint8 and tensor.nbytes <= LARGEST_PICTURE
-    }
     return RecordedStep(
         timestep=_finite(told["timestep"]),
         level=NoiseLevel(_finite(told["alpha"]), _finite(told["sigma"])),
@@ -161,7 +183,7 @@ def _unpacked(number: int, told: dict[str, Any], tensors: Mapping[str, Tensor], 
         guidance=guidance,
         after=Snapshot(_latents(tensors[told["latents"]], noisy), scheduler, noise),
         decode=decode,
-        pictures={name: picture for name, picture in pictures.items() if picture.startswith(b"\xff\xd8")},
+        pictures={name: picture for name, picture in pictures.items() if _is_preview(picture, len(noisy))},
     )
 
 

@@ -59,20 +59,15 @@ def _told(run: Run, index: int, step: RecordedStep) -> dict[str, Any]:
         "step": index + 1,
         "sigma": _number(step.sigma),
         "timestep": step.timestep,
-        "log_snr": _number(log_snr(step.sigma)),
+        "log_snr": _number(step.level.log_snr),
         "cfg_scale": step.cfg_scale,
         "prompt": prompt,
         "negative_prompt": negative_prompt,
     }
 
 
-def log_snr(sigma: float) -> float:
-    """The logarithm of signal over noise, in power, at noise over signal ``sigma``."""
-    return -2 * math.log(sigma) if sigma > 0 else math.inf
-
-
 def _number(value: float) -> float | None:
-    """JSON has no infinity: pure noise has no sigma, and pure signal no log-SNR."""
+    """JSON has no infinity: pure noise and pure signal have no log-SNR."""
     return value if math.isfinite(value) else None
 
 

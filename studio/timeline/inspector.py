@@ -25,8 +25,7 @@ class Numbers:
     sigma: float
     timestep: float
     log_snr: float
-    """ln(alpha^2 / sigma^2), the natural logarithm of signal over noise (Kingma et al. 2021,
-    https://arxiv.org/abs/2107.00630)."""
+    """ln(alpha^2 / sigma^2), whatever sigma is shown."""
     change: float
     """Root mean square of x0 less the x0 before, over that of the last x0; the first step's is
     that of its whole x0."""
@@ -52,7 +51,7 @@ def _numbers(step: RecordedStep, before: Tensor, size: float) -> Numbers:
     return Numbers(
         sigma=step.sigma,
         timestep=step.timestep,
-        log_snr=-2 * math.log(step.sigma) if step.sigma else math.inf,
+        log_snr=step.level.log_snr,
         change=_size(step.denoised - before) / size,
         guidance=None if step.guidance is None else _size(step.guidance.float()) / _size(step.denoised),
     )

@@ -5,6 +5,7 @@ What each costs in time and memory is measured by ``python -m tests.soak.hostile
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -12,10 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from studio import GenerationRequest
+from studio.diffusion import preview
 from studio.run import Run
+from studio.timeline.animation import size_of
 from tests.auditing import audited
 from tests.components.serving import Refused, Serving, Tab
 from tests.gallery.hostile import CORPUS, MB, chunk, png, zeros
@@ -130,6 +134,25 @@ def test_a_run_with_an_endless_header_is_refused_unread(serving: Serving, tab: T
     )
     with pytest.raises(Refused, match="broken"):
         tab.do("open_file", [tab.upload("run.stepwise", path.read_bytes())])
+
+
+def test_pictures_in_a_run_that_are_larger_than_its_own_are_left_out(serving: Serving, tab: Tab, run: Run) -> None:
+    path = serving.studio.settings.outputs / "run.stepwise"
+    run.save(path)
+    large, small = (
+        np.frombuffer(jpeg(Image.new("L", (side, side), 128)), np.uint8) for side in (8_000, preview.LONGEST_SIDE)
+    )
+    save_file(load_file(path) | {"0.x0": large, "0.draft": large, "1.x0": small}, path, metadata(path.read_bytes()))
+    opened = serving.studio.open(path, "user-ada")
+    assert opened.steps[0].draft is None
+    assert opened.steps[1].preview == small.tobytes()
+    assert size_of(opened.steps[0].preview) == (64, 64), "made anew from the latents"
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "JPEG")
+    return file.getvalue()
 
 
 def metadata(content: bytes) -> Any:

@@ -234,3 +234,13 @@ def test_a_page_that_opens_while_its_run_is_being_put_aside_goes_on_with_it(
     *_, (stage, *_rest) = made.catch_up(request(tab="opened again"))
     assert stage["state"] == "finished"
     assert studio.runs.of("local")[-1].root is run
+
+
+def test_a_live_picture_that_was_put_aside_is_not_gone_on_with(studio: Studio, form: Form) -> None:
+    made = Bindings(studio, Visitors(public=False), form)
+    run = studio.submit(GenerationRequest(steps=60), draft=True)
+    next(event for event in run if isinstance(event, Step))
+    run.leave()
+    *_, (stage, *_rest) = made.catch_up(request(tab="opened again"))
+    assert stage["run"] != run.id
+    assert studio.runs.of("local")[-1] is run, "nothing was painted on from it"

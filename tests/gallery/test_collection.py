@@ -227,3 +227,27 @@ def test_the_mark_can_be_left_out(tmp_path: Path) -> None:
     with Image.open(plain.file(keep(plain))) as picture:
         assert XMP not in picture.info
     plain.close()
+
+
+def test_a_picture_that_vanishes_while_they_are_looked_through_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk = os.walk
+    with opened(tmp_path) as kept:
+        mine = keep(kept, 5)
+        (kept.file(mine).parent / "copied.png").write_bytes(kept.file(mine).read_bytes())
+        monkeypatch.setattr("os.walk", lambda top: ((*at, ["gone.png", *names]) for *at, names in walk(top)))
+        tidy(kept)
+        assert len(kept.history.page("local")) == 2
+
+
+def test_each_variation_of_a_batch_has_its_own_row(tmp_path: Path) -> None:
+    """By which it is painted again."""
+    asked = GenerationRequest(seed=7, batch_size=3, variation_seed=100, variation_strength=0.4)
+    with opened(tmp_path) as kept:
+        for index in range(3):
+            kept.keep(Image.new("RGB", (16, 16)), asked, index, run="1" * 32, owner="local", model_hash="0a1b")
+        alone = [GenerationRequest.from_json(row.request) for row in reversed(kept.history.page("local"))]
+    told = [(each.seed, each.variation_seed, each.batch_size) for each in alone]
+    assert told == [(7, 100, 1), (7, 101, 1), (7, 102, 1)]
+    assert [each.variation_seeds for each in alone] == [(seed,) for seed in asked.variation_seeds]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,3 +135,19 @@ def test_a_picture_that_is_not_the_one_of_its_name_is_refused(inputs: Inputs, tm
     gradient().save(path)
     with pytest.raises(UnreadablePicture, match="not the one"):
         inputs.restore("0" * 64, path.read_bytes())
+
+
+def test_two_who_bring_the_same_picture_at_once_both_keep_it(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, write = threading.Barrier(2, timeout=30), Image.Image.save
+
+    def save(*arguments: Any, **options: Any) -> None:
+        both.wait()  # neither has a file that the other could find
+        write(*arguments, **options)
+        both.wait()
+
+    monkeypatch.setattr(Image.Image, "save", save)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(inputs.add, [gradient(), gradient()])
+    assert first == second
+    assert inputs.get(first).tobytes() == gradient().tobytes()
+    assert [path.name for path in inputs.path(first).parent.iterdir()] == [f"{first}.png"]

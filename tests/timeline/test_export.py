@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from studio import GenerationRequest, Run, Studio
+from studio.diffusion.denoised import NoiseLevel
 from studio.diffusion.midway import START
 from studio.errors import StudioError, UnreadablePicture
 from studio.models.library import EMBEDDED
@@ -83,6 +84,14 @@ def decoded(path: Path) -> list[tuple[NDArray[np.uint8], float]]:
 
 def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     return float(10 * np.log10(255**2 / np.mean((one.astype(float) - other) ** 2)))
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp"])
+def test_more_pixels_than_memory_should_hold_are_refused(run: Run, tmp_path: Path, kind: Kind) -> None:
+    large = repainted(run, lambda _: Image.new("RGB", (2048, 2048)), 65)
+    with pytest.raises(StudioError, match="MP4"):
+        export(large, kind, tmp_path / f"strip{SUFFIXES[kind]}")
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize(("kind", "least_db"), [("gif", 30), ("webp", 32), ("mp4", 29)])
@@ -242,10 +251,10 @@ def test_equal_strips_make_equal_zips(run: Run, tmp_path: Path, monkeypatch: pyt
 
 
 def test_data_of_pure_noise_and_pure_signal_is_json() -> None:
-    assert frames_zip.log_snr(math.e) == pytest.approx(-2)
-    assert frames_zip._number(frames_zip.log_snr(0.0)) is None
-    assert frames_zip._number(math.inf) is None
-    assert frames_zip._number(frames_zip.log_snr(math.inf)) is None
+    assert frames_zip._number(NoiseLevel(0.0, 1.0).ratio) is None
+    assert frames_zip._number(NoiseLevel(0.0, 1.0).log_snr) is None
+    assert frames_zip._number(NoiseLevel(1.0, 0.0).log_snr) is None
+    assert frames_zip._number(-2.0) == -2
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 
@@ -11,9 +12,10 @@ import torch
 from PIL import Image
 
 from studio import GenerationRequest, Run, Studio
+from studio.diffusion.denoised import NoiseLevel
 from studio.diffusion.preview import jpeg
 from studio.errors import StudioError
-from studio.timeline import inspector
+from studio.timeline import frames_zip, inspector
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,20 @@ def test_numbers_say_what_the_steps_did(run: Run) -> None:
     assert numbers[-1].change < 0.1 < max(each.change for each in numbers[1:])
     assert all(each.guidance is not None and each.guidance > 0 for each in numbers)
     assert inspector.numbers([]) == []
+
+
+@pytest.mark.parametrize(("level", "expected"), [(NoiseLevel(0.3, 0.7), -1.695), (NoiseLevel(1.0, 0.7), 0.713)])
+def test_log_snr_is_signal_over_noise_with_flow_models_too(run: Run, level: NoiseLevel, expected: float) -> None:
+    """A flow model's sigma of 0.7 leaves three tenths of the picture, another's leaves all of it."""
+    step = dataclasses.replace(run.steps[0], level=level)
+    assert step.sigma == 0.7
+    assert inspector.numbers([step])[0].log_snr == pytest.approx(expected, abs=1e-3)
+    assert frames_zip.about(run, [step])["steps"][0]["log_snr"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_pure_noise_and_pure_signal_have_infinite_log_snr() -> None:
+    assert NoiseLevel(0.0, 1.0).log_snr == -math.inf
+    assert NoiseLevel(1.0, 0.0).log_snr == math.inf
 
 
 def test_the_prediction_used_lies_cfg_times_beyond_the_one_without_the_prompt(run: Run) -> None:
