@@ -36,7 +36,7 @@ def studio(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     """A running studio in fp32 on the CPU, with the tiny models beside the embedded one."""
     settings = Settings(models=(models,), outputs=tmp_path_factory.mktemp("outputs"), device="cpu", precision="fp32")
     with Studio(settings) as running:
-        yield running
+        yield painting(running)
 
 
 @pytest.fixture(scope="module")
@@ -45,4 +45,10 @@ def own_studio(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     outputs = tmp_path_factory.mktemp("outputs")
     with Studio(Settings(models=(folder,), outputs=outputs, device="cpu", precision="fp32")) as running:
         running.library.rescan()
-        yield running
+        yield painting(running)
+
+
+def painting(studio: Studio) -> Studio:
+    """A studio, when its engine has loaded the embedded model: while one is loaded, tests can make none."""
+    studio._ask(lambda _: None)
+    return studio
