@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,9 @@ class Settings:
         parser = argparse.ArgumentParser("stepwise", description="Watch a picture come out of noise, step by step.")
         add, env = parser.add_argument, _environment
         add("--host", default=env("host", os.environ.get("GRADIO_SERVER_NAME", cls.host)), help="address to listen on")
-        add("--port", type=int, default=env("port", os.environ.get("GRADIO_SERVER_PORT", cls.port)), help="0 for any")
+        add(
+            "--port", type=_whole, default=env("port", os.environ.get("GRADIO_SERVER_PORT", cls.port)), help="0 for any"
+        )
         add("--share", action="store_true", default=env("share", "") == "1", help="open a public Gradio link")
         add("--password", default=env("password", cls.password), help="user:password the page asks for")
         add("--open-access", action="store_true", default=env("open_access", "") == "1", help="let anybody in, no link")
@@ -95,7 +98,7 @@ class Settings:
         )
         add("--root-path", default=env("root_path", ""), help="path a reverse proxy serves the page under")
         add(
-            "--link-hours", type=float, default=env("link_hours", cls.link_hours), help="how long a shared link is good"
+            "--link-hours", type=_more, default=env("link_hours", cls.link_hours), help="how long a shared link is good"
         )
         add("--outputs", type=Path, default=Path(env("outputs", cls.outputs)), help="folder for finished pictures")
         add(
@@ -103,10 +106,10 @@ class Settings:
         )
         add("--wildcards", type=_path, default=env("wildcards", ""), help="folder with wildcards for prompts")
         add("--styles", type=_path, default=env("styles", ""), help="file of styles (styles.csv)")
-        add("--concurrency", type=int, default=env("concurrency", cls.concurrency), help="runs painted at once")
-        add("--memory-mb", type=int, default=env("memory_mb", cls.memory_mb), help="memory for kept steps")
+        add("--concurrency", type=_count, default=env("concurrency", cls.concurrency), help="runs painted at once")
+        add("--memory-mb", type=_count, default=env("memory_mb", cls.memory_mb), help="memory for kept steps")
         add("--quota-mb", type=_number, default=env("quota_mb", ""), help="disk for all pictures, 0 for no limit")
-        add("--quota-per-owner-mb", type=int, default=env("quota_per_owner_mb", cls.quota_per_owner_mb), help="each")
+        add("--quota-per-owner-mb", type=_whole, default=env("quota_per_owner_mb", cls.quota_per_owner_mb), help="each")
         add(
             "--no-provenance",
             dest="provenance",
@@ -140,12 +143,32 @@ class Settings:
         return cls(**given | {"models": tuple(given["models"] or _paths(env("models", "")))})
 
 
+def _whole(text: str, least: int = 0) -> int:
+    if not text.strip().isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of {least} or more")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    return _whole(text, 1)
+
+
+def _more(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
 def _number(text: str) -> int | None:
-    return int(text) if text else None
+    return _whole(text) if text else None
 
 
 def _decimal(text: str) -> float | None:
-    return float(text) if text else None
+    return _more(text) if text else None
 
 
 def _path(text: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,33 @@ def test_a_space_listens_where_it_is_told_and_is_public(monkeypatch: pytest.Monk
     assert (settings.host, settings.port, settings.public) == ("0.0.0.0", 7861, True)
     assert not Settings().public
     assert Settings(share=True).public
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("memory-mb", "0"),
+        ("concurrency", "0"),
+        ("concurrency", "-1"),
+        ("concurrency", "two"),
+        ("port", "-1"),
+        ("quota-mb", "-5"),
+        ("quota-per-owner-mb", "-5"),
+        ("link-hours", "0"),
+        ("link-hours", "nan"),
+        ("model-memory-gb", "0"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused_with_a_sentence(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        Settings.from_arguments([f"--{name}={value}"])
+    assert re.search(f"argument --{name}: '{value}' is no .*number", capsys.readouterr().err)
+    monkeypatch.setenv(f"STEPWISE_{name.replace('-', '_').upper()}", value)
+    with pytest.raises(SystemExit):
+        Settings.from_arguments([])
+
+
+def test_no_limit_is_a_quota() -> None:
+    assert Settings.from_arguments(["--quota-mb", "0", "--quota-per-owner-mb", "0", "--port", "0"]).quota_mb == 0

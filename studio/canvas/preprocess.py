@@ -15,6 +15,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from PIL import Image, ImageOps
 
 from studio.errors import StudioError, WeightsMissing
+from studio.limits import Limits
 from studio.models.hub import bar
 from studio.presets import PREPROCESSORS, Preprocessor
 
@@ -22,6 +23,8 @@ Told = Callable[[int, int], None]
 """Is told the bytes that are there and the bytes there will be."""
 GRAIN = 64
 """Detectors work on sides that are multiples of this."""
+LARGEST = Limits().side
+"""Px of the longer side at which they are looked for: one layer of a network on 8,000 would take 16 GB."""
 OFFLINE = (
     "The hub could not be reached: see that this machine is online, or choose a preprocessor that needs no weights."
 )
@@ -30,7 +33,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 def control_map(name: str, picture: Image.Image) -> Image.Image:
     """The map that a preprocessor takes from a picture (RGB), at the picture's size, looked for
-    at its own resolution.
+    at its own resolution, or at that of the largest picture that is painted, where it is larger.
 
     Raises:
         KeyError: for an unknown preprocessor.
@@ -41,13 +44,15 @@ def control_map(name: str, picture: Image.Image) -> Image.Image:
         return ImageOps.invert(picture) if name.startswith("Invert") else picture
     if not is_ready(name):
         raise WeightsMissing(f"{name} needs weights from {preprocessor.repo} that are not here yet: download them.")
-    side = max(round(min(picture.size) / GRAIN) * GRAIN, GRAIN)
+    seen = picture.copy()
+    seen.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
+    side = max(round(min(seen.size) / GRAIN) * GRAIN, GRAIN)
     sizes = {"detect_resolution": side}
     if preprocessor.detector != "LineartStandardDetector":  # the one that has no other size to answer in
         sizes["image_resolution"] = side
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about its own imports, and pictures without a line
-        made = _detector(name)(picture, output_type="pil", **sizes, **preprocessor.options)
+        made = _detector(name)(seen, output_type="pil", **sizes, **preprocessor.options)
     return made.convert("RGB").resize(picture.size, Image.Resampling.LANCZOS)
 
 

@@ -50,7 +50,7 @@ def export_tree(runs: Sequence[Run], path: Path) -> Path:
     """Write a tree of branches as one PNG, whole or not at all.
 
     Raises:
-        StudioError: if none of the runs has a step, or a step's picture is broken.
+        StudioError: if none of the runs has a step, a step's picture is broken, or the sheet would be too large.
         OSError: if the file could not be written.
     """
     picture = tree_sheet(runs)

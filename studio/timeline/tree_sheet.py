@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from studio.errors import StudioError
 from studio.timeline.animation import frames, size_of
 from studio.timeline.compare import differences
 from studio.timeline.lettering import ACTS, GROUND, INK, QUIET, Paragraph, font, paragraph
@@ -21,6 +22,10 @@ MARGIN, GUTTER, GAP, ROW_GAP = 48, 32, 6, 28
 TARGET_WIDTH, SMALLEST, LARGEST = 3000, 48, 192
 LABEL_WIDTH, LABEL_SIZE, NUMBER_SIZE = 640, 20, 16
 BEND = 10
+MOST = 40
+"""Runs that are drawn, the newest of a tree, as on the page."""
+MOST_PIXELS = 2**27
+"""Of a sheet: half a gigabyte while it is drawn."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +74,9 @@ def arranged(parents: Sequence[int | None], firsts: Sequence[int]) -> list[int]:
 
 
 def rows(runs: Sequence[Run]) -> list[Row]:
-    """The runs that have steps of their own, in the order in which they are drawn. One whose
+    """The newest runs that have steps of their own, in the order in which they are drawn. One whose
     parent is not among them is shown with all its steps."""
-    steps = {run.id: run.recording.steps for run in runs}
-    shown = [run for run in runs if steps[run.id]]
+    shown = _drawn(runs)[-MOST:]
     index = {run.id: number for number, run in enumerate(shown)}
     parents = [index.get(run.parent.id) if run.parent is not None else None for run in shown]
     firsts = [run.kept if parent is not None else 0 for run, parent in zip(shown, parents, strict=True)]
@@ -80,14 +84,22 @@ def rows(runs: Sequence[Run]) -> list[Row]:
     found = []
     for old in order:
         run, parent = shown[old], parents[old]
-        its = steps[run.id] if parent is not None else run.steps
+        its = run.recording.steps if parent is not None else run.steps
         above = None if parent is None else order.index(parent)
         found.append(Row(run, firsts[old], [step.preview for step in its], above))
     return found
 
 
+def _drawn(runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if len(run.recording)]
+
+
 def tree_sheet(runs: Sequence[Run]) -> Image.Image | None:
-    """The sheet; None if none of the runs has a step."""
+    """The sheet; None if none of the runs has a step.
+
+    Raises:
+        StudioError: if it would be too large.
+    """
     drawn = rows(runs)
     if not drawn:
         return None
@@ -97,8 +109,13 @@ def tree_sheet(runs: Sequence[Run]) -> Image.Image | None:
     pitch = max(width for width, _ in sizes) + GAP
     labels = [_label(row) for row in drawn]
     places, height = _places(labels, sizes)
-    made = Image.new("RGB", (_width(drawn, labels, pitch), height + MARGIN), GROUND)
+    size = _width(drawn, labels, pitch), height + MARGIN
+    if size[0] * size[1] > MOST_PIXELS:
+        raise StudioError("This tree is too large for one sheet: keep its runs as strips.")
+    made = Image.new("RGB", size, GROUND)
     draw = ImageDraw.Draw(made)
+    if (count := len(_drawn(runs))) > MOST:
+        draw.text((MARGIN + GUTTER, MARGIN // 4), f"The newest {MOST} of {count:,} runs", QUIET, font(NUMBER_SIZE))
     _number_columns(draw, columns, pitch)
     for row, place in zip(drawn, places, strict=True):
         for offset, picture in enumerate(frames(row.jpegs)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,23 @@ def test_edges_lie_where_the_picture_has_them(picture: Image.Image) -> None:
     lines = np.asarray(preprocess.control_map("Canny edges", picture).convert("L")) > 100
     assert lines[28:33, 60:140].any(0).mean() > 0.9
     assert not lines[45:85, 65:135].any()
+
+
+@pytest.mark.parametrize("size", [(5_000, 400), (3_000, 3_000)])
+def test_large_pictures_are_looked_at_as_large_as_one_paints(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canny, seen = preprocess._detector("Canny edges"), []
+
+    def looked(picture: Image.Image, **options: Any) -> Any:
+        seen.append((picture.size, options["detect_resolution"]))
+        return canny(picture, **options)
+
+    monkeypatch.setattr(preprocess, "_detector", lambda _: looked)
+    assert preprocess.control_map("Canny edges", Image.new("RGB", size)).size == size
+    ((shown, shorter),) = seen
+    assert max(shown) == 2048
+    assert shorter <= 2048
 
 
 def test_dark_lines_on_light_become_light_on_dark() -> None:

@@ -498,3 +498,22 @@ def test_a_full_disk_leaves_no_half_a_file(
     with pytest.raises(OSError, match="No space"):
         export(run, kind, tmp_path / "strip")
     assert not list(tmp_path.iterdir())
+
+
+def test_of_a_large_tree_the_newest_runs_are_drawn_and_the_sheet_says_so(run: Run, tmp_path: Path) -> None:
+    def drawn(count: int) -> tuple[int, int, NDArray[np.uint8]]:
+        runs = [repainted(run, lambda _: Image.new("RGB", (32, 32)), 1) for _ in range(count)]
+        assert [row.run for row in tree_sheet.rows(runs)] == runs[-40:]
+        with Image.open(export_tree(runs, tmp_path / "tree.png")) as sheet:
+            return *sheet.size, np.asarray(sheet)[: tree_sheet.MARGIN - 8]
+
+    (width, height, head), (wide, high, plain) = drawn(45), drawn(40)
+    assert (width, height) == (wide, high)
+    assert np.ptp(head, (0, 1)).max() > np.ptp(plain, (0, 1)).max() == 0
+
+
+def test_a_tree_too_large_for_one_sheet_is_refused(run: Run, tmp_path: Path) -> None:
+    runs = [repainted(run, lambda _: Image.new("RGB", (32, 32)), 1_000)] * 40
+    with pytest.raises(StudioError, match="too large"):
+        export_tree(runs, tmp_path / "tree.png")
+    assert [*tmp_path.iterdir()] == []
