@@ -53,6 +53,8 @@ class Quota:
 
 def _size(count: int) -> str:
     megabytes = count / MB
+    if megabytes < 0.1:
+        return f"{count / 1024:.0f} KB"
     if megabytes < 10:
         return f"{megabytes:.1f} MB"
     return f"{megabytes:,.0f} MB" if megabytes < 1000 else f"{megabytes / 1024:.1f} GB"
