@@ -37,7 +37,7 @@ def text(state: State, queue: int, kept: Gauge | None) -> str:
 
 def _gauge(kept: Gauge) -> str:
     """How full the memory of kept steps is."""
-    share = min(kept.used / kept.budget, 1)
+    share = min(kept.used / max(kept.budget, 1), 1)
     used = f"{kept.used / 2**20:.1f} of {kept.budget / 2**20:.0f} MB"
     disk = f", {kept.on_disk} on disk" if kept.on_disk else ""
     bar = f'<meter value="{share:.3f}" aria-label="Memory of kept steps"></meter>'

@@ -84,9 +84,7 @@ class Settings:
         parser = argparse.ArgumentParser("stepwise", description="Watch a picture come out of noise, step by step.")
         add, env = parser.add_argument, _environment
         add("--host", default=env("host", os.environ.get("GRADIO_SERVER_NAME", cls.host)), help="address to listen on")
-        add(
-            "--port", type=_whole, default=env("port", os.environ.get("GRADIO_SERVER_PORT", cls.port)), help="0 for any"
-        )
+        add("--port", type=_whole, default=env("port", os.environ.get("GRADIO_SERVER_PORT", cls.port)), help="0: any")
         add("--share", action="store_true", default=env("share", "") == "1", help="open a public Gradio link")
         add("--password", default=env("password", cls.password), help="user:password the page asks for")
         add("--open-access", action="store_true", default=env("open_access", "") == "1", help="let anybody in, no link")

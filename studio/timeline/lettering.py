@@ -9,7 +9,7 @@ from functools import cache
 
 from PIL import ImageDraw, ImageFont
 
-GROUND, INK, QUIET, ACTS, INFORMS = "#111214", "#eceae4", "#9a9a97", "#f0a84b", "#6fb7b2"
+GROUND, INK, QUIET, ACTS = "#111214", "#eceae4", "#9a9a97", "#f0a84b"
 """The page's colours."""
 LINE_HEIGHT = 1.35
 EXTRA = "«°±´·»‘’“”…"

@@ -19,7 +19,6 @@ from studio.run import Run
 from studio.timeline import file_format
 from studio.timeline.record import RecordedStep
 
-SUFFIX = ".stepwise"
 SMALLEST_SCALE = 4
 ENDS: dict[str, Callable[[Run], Event]] = {
     "Finished": lambda run: Finished(run=run.id, elapsed_s=0.0),

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from studio.diffusion.preview import to_pixels
 from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device
-from studio.training.pictures import at_hand, sheet, to_pixels, to_tensor
+from studio.training.pictures import at_hand, sheet, to_tensor
 
 CROP = 64
 BATCH = 24

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from transformers import CLIPTokenizer
 
 from studio.training import sketch
@@ -94,8 +93,3 @@ class Material:
         """Where things stand, uint8 (count, size / 8, size / 8) of 0 and 1."""
         side = self.scenes.edition.size // SCALE
         return self._stored("masks", self.count, (side, side), np.uint8, partial(_mask, self.scenes))
-
-
-def picture_of(pixels: NDArray[np.uint8]) -> Image.Image:
-    """One array (H, W, 3) as a picture."""
-    return Image.fromarray(np.ascontiguousarray(pixels))

@@ -24,13 +24,6 @@ def to_tensor(pixels: NDArray[np.uint8] | Tensor, device: torch.device) -> Tenso
     return tensor.to(device).permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
-def to_pixels(tensor: Tensor) -> NDArray[np.uint8]:
-    """float (N, 3, H, W) from -1 to 1 to uint8 (N, H, W, 3)."""
-    scaled = tensor.float().add(1).mul(127.5).round().clamp(0, 255)
-    result: NDArray[np.uint8] = scaled.permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy()
-    return result
-
-
 def sheet(pixels: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     """Pictures (N, H, W, 3) side by side as one picture with that many columns."""
     rows = len(pixels) // columns

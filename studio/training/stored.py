@@ -27,7 +27,7 @@ def stored(
         partial_path = path.with_suffix(".partial")
         rows = np.lib.format.open_memmap(partial_path, "w+", dtype, (count, *item))
         chunks = [range(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)]
-        with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ProcessPoolExecutor(_cores()) as pool:
             found = pool.map(partial(_compute_chunk, compute), chunks)
             for chunk, part in tqdm(zip(chunks, found, strict=True), total=len(chunks), desc=path.stem):
                 rows[chunk.start : chunk.stop] = part
@@ -35,6 +35,11 @@ def stored(
         partial_path.rename(path)
     result: NDArray[Any] = np.load(path, mmap_mode="r")
     return result
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system tells; else all there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _compute_chunk(compute: Callable[[int], NDArray[Any]], chunk: range) -> NDArray[Any]:

@@ -12,7 +12,6 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from studio.canvas.fill import filled
 from studio.canvas.masks import softened
-from studio.canvas.outpaint import OVERLAP, Sides, extended
 from studio.canvas.start import Start, control_map, start_of
 from studio.errors import StudioError
 from studio.request import RESIZE_MODES, ControlUnit, GenerationRequest, Inpaint
@@ -135,19 +134,6 @@ def test_a_mask_of_another_size_is_brought_to_the_pictures() -> None:
 
 def test_without_a_picture_there_is_no_start() -> None:
     assert start_of(GenerationRequest(), lambda _: photograph()) is None
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
-def test_a_picture_grows_by_the_sides_asked_for(left: int, top: int, right: int, bottom: int) -> None:
-    picture = photograph(80, 60)
-    grown, mask = extended(picture, Sides(left, top, right, bottom))
-    assert grown.size == mask.size == (80 + left + right, 60 + top + bottom)
-    assert grown.crop((left, top, left + 80, top + 60)).tobytes() == picture.tobytes()
-    new = np.asarray(mask)
-    assert (new[:top] == 255).all()
-    assert (new[:, :left] == 255).all()
-    assert (new[top + OVERLAP : top + 60 - OVERLAP, left + OVERLAP : left + 80 - OVERLAP] == 0).all()
 
 
 def test_control_maps_follow_the_painted_part() -> None:

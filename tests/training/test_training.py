@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from studio.diffusion import samplers
+from studio.diffusion.preview import to_pixels
 from studio.training import autoencoder, control, denoiser, few_steps, recogniser, tokenizer
 from studio.training.exam.painting import FEW_STEPS
 from studio.training.export import vocabulary
 from studio.training.loop import Loop, Plan, learning_rate_factor
 from studio.training.material import thing_mask
-from studio.training.pictures import at_hand, sheet, to_pixels, to_tensor
-from studio.training.stored import stored
+from studio.training.pictures import at_hand, sheet, to_tensor
+from studio.training.stored import _cores, stored
 from studio.training.world import CPU, FIRST, FULL, Edition, SceneDataset
 from studio.training.world.captions import words
 
@@ -197,3 +198,8 @@ def test_the_vocabulary_says_what_can_be_asked_for(edition: Edition) -> None:
     assert "cat" in known
     assert "istanbul" not in known
     assert ("sizes" in told) == (not edition.alone)
+
+
+def test_there_is_a_core_where_the_system_does_not_tell_which_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    assert _cores() >= 1
