@@ -24,7 +24,6 @@ from studio.timeline import compare
 
 log = logging.getLogger("stepwise")
 Asked = dict[str, Any]
-INSIDE = ("x0", "xt", "change", "with", "without", "where")
 LONGEST_NAME, LONGEST_NOTE = 80, 2000
 MOST_WATCH_LINKS = 8
 
@@ -68,7 +67,7 @@ class Looking:
         from studio.timeline import inspector  # here, since it loads PyTorch
 
         run, index, view = self._run(asked), self._index(asked), str(asked.get("view"))
-        if run is None or index is None or view not in INSIDE:
+        if run is None or index is None or view not in inspector.VIEWS:
             return ""
         picture = inspector.picture(run.steps, index, view)
         return data_uri(picture) if picture else ""
