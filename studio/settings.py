@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -82,18 +83,13 @@ class Settings:
     def from_arguments(cls, arguments: list[str] | None = None) -> Settings:
         """Settings from command-line arguments, with the environment below them."""
         parser = argparse.ArgumentParser("stepwise", description="Watch a picture come out of noise, step by step.")
-        add, env = parser.add_argument, _environment
+        add, env, switch = parser.add_argument, _environment, partial(_switch, parser)
         add("--host", default=env("host", os.environ.get("GRADIO_SERVER_NAME", cls.host)), help="address to listen on")
         add("--port", type=_whole, default=env("port", os.environ.get("GRADIO_SERVER_PORT", cls.port)), help="0: any")
-        add("--share", action="store_true", default=env("share", "") == "1", help="open a public Gradio link")
+        switch("share", "open a public Gradio link")
         add("--password", default=env("password", cls.password), help="user:password the page asks for")
-        add("--open-access", action="store_true", default=env("open_access", "") == "1", help="let anybody in, no link")
-        add(
-            "--behind-proxy",
-            action="store_true",
-            default=env("behind_proxy", "") == "1",
-            help="a reverse proxy serves it",
-        )
+        switch("open-access", "let anybody in, no link")
+        switch("behind-proxy", "a reverse proxy serves it")
         add("--root-path", default=env("root_path", ""), help="path a reverse proxy serves the page under")
         add(
             "--link-hours", type=_more, default=env("link_hours", cls.link_hours), help="how long a shared link is good"
@@ -108,13 +104,7 @@ class Settings:
         add("--memory-mb", type=_count, default=env("memory_mb", cls.memory_mb), help="memory for kept steps")
         add("--quota-mb", type=_number, default=env("quota_mb", ""), help="disk for all pictures, 0 for no limit")
         add("--quota-per-owner-mb", type=_whole, default=env("quota_per_owner_mb", cls.quota_per_owner_mb), help="each")
-        add(
-            "--no-provenance",
-            dest="provenance",
-            action="store_false",
-            default=env("provenance", "") != "0",
-            help="no mark of AI in the pictures",
-        )
+        switch("provenance", "mark in the pictures that a model made them")
         add("--device", default=env("device", cls.device), help="auto, cpu, cuda or mps")
         add("--precision", default=env("precision", cls.precision), help="auto, fp32, bf16 or fp16")
         add(
@@ -123,22 +113,18 @@ class Settings:
             help="auto, whole, aside, fp8, int8, nf4 or streamed",
         )
         add("--model-memory-gb", type=_decimal, default=env("model_memory_gb", ""), help="memory models may take")
-        add(
-            "--no-previews",
-            dest="previews",
-            action="store_false",
-            default=env("previews", "") != "0",
-            help="paint without previews",
-        )
-        add(
-            "--open",
-            dest="open_browser",
-            action="store_true",
-            default=env("open_browser", "") == "1",
-            help="open the page in the browser",
-        )
+        switch("previews", "a preview at every step")
+        switch("open", "open the page in the browser", field="open_browser")
         given = vars(parser.parse_args(arguments))
         return cls(**given | {"models": tuple(given["models"] or _paths(env("models", "")))})
+
+
+def _switch(parser: argparse.ArgumentParser, name: str, help: str, field: str = "") -> None:
+    """``--name`` and ``--no-name`` for a field that is true or false, and 1 or 0 in the environment."""
+    field = field or name.replace("-", "_")
+    default = (_environment(field, "") or str(int(getattr(Settings, field)))) == "1"
+    action = argparse.BooleanOptionalAction
+    parser.add_argument(f"--{name}", dest=field, action=action, default=default, help=help)
 
 
 def _whole(text: str, least: int = 0) -> int:

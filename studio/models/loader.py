@@ -300,7 +300,7 @@ def _told(name: str, read: Callable[[], T], what: str = "model") -> T:
     try:
         with making():
             return read()
-    except NotImplementedError as error:  # what PyTorch says of weights that were never filled in
+    except NotImplementedError as error:  # raised by PyTorch for a module some of whose weights no file filled in
         raise ModelUnavailable(f"The {what} {name!r} could not be read: {LACKING}") from error
     except UNREADABLE as error:
         raise ModelUnavailable(f"The {what} {name!r} could not be read: {said(error)}") from error

@@ -193,13 +193,8 @@ class Shelf:
         try:
             source = self._library.source(key[0])
             plan = self._plan(source, key, patient)
-        except StudioError as error:
-            self._loading[key] = _Loading(_failed(error))
-            return
-        except OSError as error:
-            log.warning("the model %s cannot be read", key[0], exc_info=error)
-            gone = ModelUnavailable(f"The files of the model {key[0]!r} cannot be read: {said(error)}.")
-            self._loading[key] = _Loading(_failed(gone))
+        except (StudioError, OSError) as error:
+            self._loading[key] = _Loading(_failed(_told(key[0], error)))
             return
         if plan is None:
             self.waits_for = key[0]
@@ -277,6 +272,13 @@ class Shelf:
         finally:
             reading.loaded()
             self._status.ready(str(placement), f"{name}: {plan.sentence}" if name not in OURS else "")
+
+
+def _told(name: str, error: StudioError | OSError) -> StudioError:
+    if isinstance(error, StudioError):
+        return error
+    log.warning("the model %s cannot be read", name, exc_info=error)
+    return ModelUnavailable(f"The files of the model {name!r} cannot be read: {said(error)}.")
 
 
 def _failed(error: StudioError) -> Future[LoadedModel]:
