@@ -18,7 +18,7 @@ from PIL import Image
 from transformers import CLIPTokenizer
 
 from studio.models.library import EMBEDDED_FOLDER
-from studio.training import autoencoder, control, curves, denoiser, few_steps, recogniser, tokenizer
+from studio.training import autoencoder, control, curves, denoiser, few_steps, recogniser, tokenizer, warm_start
 from studio.training.exam import figures
 from studio.training.exam.evaluate import evaluate
 from studio.training.export import export, export_controlnet, painter_from
@@ -50,6 +50,7 @@ class Work:
     pictures: int
     exam: int
     minutes: float | None
+    start: Path | None
 
 
 class Training:
@@ -81,6 +82,11 @@ class Training:
         """The finished model, on which the later stages build."""
         return StableDiffusionPipeline.from_pretrained(self.work.into, dtype=torch.float32)
 
+    def started(self, part: str) -> Path | None:
+        """That part of the finished model to begin with, where it has one."""
+        folder = self.work.start / part if self.work.start else None
+        return folder if folder and folder.exists() else None
+
     def world(self) -> None:
         """Draw everything, and a sheet of it to look at."""
         pictures, _ = self.material.pictures[:96], self.exam.pictures
@@ -88,12 +94,16 @@ class Training:
         Image.fromarray(sheet(np.asarray(pictures), 12)).save(self.folder / "world.png")
 
     def autoencoder(self) -> None:
-        minutes = self.budget("autoencoder")
-        trained = autoencoder.train(self.material.pictures, self.exam.pictures, self.folder, minutes)
+        minutes, start = self.budget("autoencoder"), self.work.start
+        model = warm_start.autoencoder(start) if start else autoencoder.build()
+        trained = autoencoder.train(model, self.material.pictures, self.exam.pictures, self.folder, minutes)
         trained.save_pretrained(self.folder / "vae")
 
     def denoiser(self) -> None:
-        denoiser.train(self.vae(), self.tokenizer, self.material, self.folder, self.budget("denoiser"))
+        painter = denoiser.build(self.tokenizer, self.work.edition)
+        if self.work.start:
+            warm_start.begin(painter, self.tokenizer, self.work.start)
+        denoiser.train(painter, self.vae(), self.tokenizer, self.material, self.folder, self.budget("denoiser"))
 
     def decoder(self) -> None:
         minutes = self.budget("decoder")
@@ -110,7 +120,9 @@ class Training:
 
     def control(self) -> None:
         """A ControlNet for the finished model, from the first part of the pictures."""
-        trained = control.train(self.model(), self.material, self.sketched, self.folder, self.budget("control"))
+        model, start = self.model(), self.started("controlnet")
+        controlnet = warm_start.controlnet(start) if start else control.build(model)
+        trained = control.train(controlnet, model, self.material, self.sketched, self.folder, self.budget("control"))
         export_controlnet(trained, self.work.into / "controlnet")
 
     def few_steps(self) -> None:
@@ -122,6 +134,7 @@ class Training:
             self.folder,
             self.work.into / "few-steps",
             self.budget("few-steps"),
+            self.started("few-steps"),
         )
 
     def recogniser(self) -> recogniser.Recogniser:
@@ -160,10 +173,15 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, help="pictures drawn to train on")
     parser.add_argument("--exam", type=int, default=2_000, help="held-out pictures of the exam")
     parser.add_argument("--minutes", type=float, help="training time of each stage")
+    parser.add_argument("--start", type=Path, help="a finished model whose weights to begin with")
     given = parser.parse_args()
+    if given.start and given.start.resolve() == given.into.resolve():
+        parser.error(
+            "--start names the folder that --into writes anew: copy that model elsewhere, and start with the copy"
+        )
     edition = EDITIONS[given.edition]
     folder, pictures = given.folder or Path("runs") / edition.name, given.pictures or edition.pictures
-    training = Training(Work(edition, folder, given.into, pictures, given.exam, given.minutes))
+    training = Training(Work(edition, folder, given.into, pictures, given.exam, given.minutes, given.start))
     for stage in STAGES if "all" in given.stage else given.stage:
         STAGES[stage](training)
 

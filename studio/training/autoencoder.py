@@ -80,10 +80,12 @@ def psnr(model: AutoencoderTiny, pixels: NDArray[np.uint8], device: torch.device
     return float(np.mean(values))
 
 
-def train(pixels: NDArray[np.uint8], exam: NDArray[np.uint8], folder: Path, minutes: float) -> AutoencoderTiny:
+def train(
+    model: AutoencoderTiny, pixels: NDArray[np.uint8], exam: NDArray[np.uint8], folder: Path, minutes: float
+) -> AutoencoderTiny:
     """Train on pictures (N, H, W, 3), look at ``exam`` on the way, and return the averaged model."""
-    model = build().train()
-    return _train(model, model, loss, pixels, exam, Plan(folder, "autoencoder", minutes, learning_rate=2e-3))
+    plan = Plan(folder, "autoencoder", minutes, learning_rate=1.5e-3)
+    return _train(model.train(), model, loss, pixels, exam, plan)
 
 
 def refine_decoder(

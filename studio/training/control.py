@@ -67,14 +67,19 @@ def vary(sketches: Tensor, random: np.random.Generator) -> Tensor:
 
 
 def train(
-    pipeline: StableDiffusionPipeline, material: Material, sketched: int, folder: Path, minutes: float
+    controlnet: ControlNetModel,
+    pipeline: StableDiffusionPipeline,
+    material: Material,
+    sketched: int,
+    folder: Path,
+    minutes: float,
 ) -> ControlNetModel:
     """Train on the first ``sketched`` of the material's pictures and their sketches."""
     device = choose_device()
     pipeline.to(device, torch.float32)
     sketches = at_hand(material.sketches(sketched), device)
     lessons = denoiser.Lessons(pipeline.vae, pipeline.tokenizer, material, sketched)
-    controlled = Controlled(pipeline, build(pipeline)).to(device).to(memory_format=torch.channels_last).train()
+    controlled = Controlled(pipeline, controlnet).to(device).to(memory_format=torch.channels_last).train()
     loop = Loop(controlled.controlnet, Plan(folder, "control", minutes, learning_rate=5e-4))
     schedule, random = denoiser.training_schedule(), np.random.default_rng()
     count = batch_size(BATCH, device)

@@ -17,13 +17,18 @@ from studio.training.pictures import at_hand, sheet, to_tensor
 from studio.training.tokenizer import MAX_LENGTH
 from studio.training.world import Edition
 
-BATCH = 48
+BATCH = 24
 TEXT_WIDTH = 192
 SNR_CEILING = 5.0
 """Above this signal-to-noise ratio the loss, seen as an error of x0, counts no more than there
 (Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy",
 https://arxiv.org/abs/2303.09556). Below it the loss of v stays as it is: the time of day and the
 place are decided where there is hardly any signal, and must not be weighted away."""
+USUAL_NOISE, NOISE_SPREAD = 0.2, 1.1
+"""Mean and deviation of ln sigma for one half of the samples, as in Karras et al. 2022 ("Elucidating the Design
+Space of Diffusion-Based Generative Models", https://arxiv.org/abs/2206.00364): layouts and outlines are decided
+there. The schedule's own steps are above sigma 7 for more than a quarter, where little can be seen; the other half
+of the samples is spread evenly over them, since the time of day is decided there."""
 THING_WEIGHT = 2.5
 """Where the thing stands the loss counts this much more: there is the detail, and a weight per
 pixel leaves the optimum of a squared error where it is."""
@@ -128,6 +133,21 @@ def thing_weights(masks: Tensor) -> Tensor:
     return weights / weights.mean((1, 2, 3), keepdim=True)
 
 
+def draw_timesteps(schedule: DDPMScheduler, count: int, device: torch.device) -> Tensor:
+    """Timesteps (N,) to train at: half of them even over the schedule, half normal in ln sigma. Each half is
+    stratified, so that every batch has some of all."""
+
+    def spread(number: int) -> Tensor:
+        return (torch.arange(number, device=device) + torch.rand(number, device=device)) / number
+
+    steps = schedule.config.num_train_timesteps
+    even = (spread(count // 2) * steps).long()
+    alphas = schedule.alphas_cumprod.to(device)
+    normal = USUAL_NOISE + NOISE_SPREAD * torch.special.ndtri(spread(count - count // 2))
+    usual = torch.searchsorted((1 / alphas - 1).log() / 2, normal)
+    return torch.cat([even, usual]).clamp(max=steps - 1)
+
+
 def loss(
     painter: Callable[[Tensor, Tensor, Tensor], Tensor],
     schedule: DDPMScheduler,
@@ -135,11 +155,9 @@ def loss(
     tokens: Tensor,
     where: Tensor,
 ) -> Tensor:
-    """Squared error of v, weighted by signal-to-noise ratio and by ``where`` (N, 1, h, w). Timesteps are spread
-    evenly over the batch."""
-    count, device = len(latents), latents.device
-    spread = (torch.arange(count, device=device) + torch.rand(count, device=device)) / count
-    timesteps = (spread * schedule.config.num_train_timesteps).long()
+    """Squared error of v, weighted by signal-to-noise ratio and by ``where`` (N, 1, h, w)."""
+    device = latents.device
+    timesteps = draw_timesteps(schedule, len(latents), device)
     noise = torch.randn_like(latents)
     noisy = schedule.add_noise(latents, noise, timesteps)
     target = schedule.get_velocity(latents, noise, timesteps)
@@ -169,13 +187,19 @@ class Lessons:
         return picks, latents, self.tokens[picks, tellings].long(), thing_weights(self.masks[picks])
 
 
-def train(vae: AutoencoderTiny, tokenizer: CLIPTokenizer, material: Material, folder: Path, minutes: float) -> Painter:
+def build(tokenizer: CLIPTokenizer, edition: Edition) -> Painter:
+    """An untrained painter of the edition's world."""
+    return Painter(build_text_encoder(tokenizer), build_unet(edition))
+
+
+def train(
+    painter: Painter, vae: AutoencoderTiny, tokenizer: CLIPTokenizer, material: Material, folder: Path, minutes: float
+) -> Painter:
     """Train text encoder and UNet on the material's pictures."""
     device = choose_device()
     lessons = Lessons(vae, tokenizer, material, material.count)
-    painter = Painter(build_text_encoder(tokenizer), build_unet(material.scenes.edition)).to(device)
-    painter = painter.to(memory_format=torch.channels_last).train()
-    loop = Loop(painter, Plan(folder, "denoiser", minutes, learning_rate=8e-4))
+    painter = painter.to(device).to(memory_format=torch.channels_last).train()
+    loop = Loop(painter, Plan(folder, "denoiser", minutes, learning_rate=6e-4))
     schedule, count = training_schedule(), batch_size(BATCH, device)
     predict = compiled(painter, minutes)
 

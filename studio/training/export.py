@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderTiny, ControlNetModel
 from transformers import CLIPTokenizer
 
-from studio.training.denoiser import Painter, assemble, build_text_encoder, build_unet
+from studio.training.denoiser import Painter, assemble, build
 from studio.training.world import Edition
 from studio.training.world.captions import words
 from studio.training.world.vocabulary import COLOURS, COUNTS, RELATIONS, SHAPES, SIZES, TIMES, WEATHERS
@@ -21,7 +21,7 @@ SHARD = "15MB"
 
 def painter_from(checkpoint: Path, tokenizer: CLIPTokenizer, edition: Edition) -> Painter:
     """The averaged weights of a checkpoint, finished or not."""
-    painter = Painter(build_text_encoder(tokenizer), build_unet(edition))
+    painter = build(tokenizer, edition)
     painter.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["average"])
     return painter.eval()
 

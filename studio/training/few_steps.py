@@ -32,14 +32,18 @@ HUBER = 0.1
 """Where the loss turns from squared to absolute, so that a few bad targets do not rule."""
 
 
-def add_lora(unet: nn.Module) -> None:
-    """Put an untrained LoRA beside every convolution and linear layer; only it is trained."""
-    from peft import LoraConfig  # wants accelerate: only this stage pays for it
+def add_lora(unet: nn.Module, start: Path | None) -> None:
+    """Put a LoRA beside every convolution and linear layer; only it is trained. It begins as the one that ``save``
+    wrote to ``start``, or untrained."""
+    from peft import LoraConfig, set_peft_model_state_dict  # wants accelerate: only this stage pays for it
 
     layers = [name for name, layer in unet.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     unet.requires_grad_(False)
     adapted: Any = unet  # diffusers adds the method
     adapted.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=layers))
+    if start:
+        weights, _ = StableDiffusionPipeline.lora_state_dict(start)
+        set_peft_model_state_dict(unet, {name.removeprefix("unet."): value for name, value in weights.items()})
 
 
 class SolverPath:
@@ -73,12 +77,12 @@ class SolverPath:
 class Distillation(nn.Module):
     """The student, and the frozen teacher and words it learns from."""
 
-    def __init__(self, pipeline: StableDiffusionPipeline, device: torch.device) -> None:
+    def __init__(self, pipeline: StableDiffusionPipeline, device: torch.device, start: Path | None = None) -> None:
         super().__init__()
         self.text_encoder: nn.Module = pipeline.text_encoder.requires_grad_(False)
         self.teacher: nn.Module = copy.deepcopy(pipeline.unet).requires_grad_(False).eval()
         self.student: nn.Module = pipeline.unet
-        add_lora(self.student)
+        add_lora(self.student, start)
         self.solver = SolverPath(denoiser.training_schedule(), device)
 
     def forward(self, latents: Tensor, tokens: Tensor, untold: Tensor) -> Tensor:
@@ -104,13 +108,20 @@ class Distillation(nn.Module):
 
 
 def train(
-    pipeline: StableDiffusionPipeline, material: Material, pictures: int, folder: Path, into: Path, minutes: float
+    pipeline: StableDiffusionPipeline,
+    material: Material,
+    pictures: int,
+    folder: Path,
+    into: Path,
+    minutes: float,
+    start: Path | None = None,
 ) -> None:
-    """Distil the pipeline's denoiser on the first ``pictures`` of the material and write the LoRA to ``into``."""
+    """Distil the pipeline's denoiser on the first ``pictures`` of the material and write the LoRA to ``into``. It
+    begins with the one in ``start``, where that is given."""
     device = choose_device()
     pipeline.to(device, torch.float32)
     lessons = denoiser.Lessons(pipeline.vae, pipeline.tokenizer, material, pictures)
-    distillation = Distillation(pipeline, device).to(device).to(memory_format=torch.channels_last)
+    distillation = Distillation(pipeline, device, start).to(device).to(memory_format=torch.channels_last)
     untold = pipeline.tokenizer("", padding="max_length", return_tensors="pt").input_ids.to(device)
     loop = Loop(distillation.student, Plan(folder, "few-steps", minutes, learning_rate=5e-4, weight_decay=0.0))
     count = batch_size(BATCH, device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from studio.diffusion import samplers
 from studio.diffusion.preview import to_pixels
-from studio.training import autoencoder, control, denoiser, few_steps, recogniser, tokenizer
+from studio.training import autoencoder, control, denoiser, few_steps, recogniser, tokenizer, warm_start
 from studio.training.exam.painting import FEW_STEPS
 from studio.training.export import vocabulary
 from studio.training.loop import Loop, Plan, learning_rate_factor
@@ -34,13 +35,14 @@ def squares(power: int, index: int) -> NDArray[np.int64]:
     return np.array([index**power])
 
 
+TINY = Edition("tiny", 32, (32, 32), FIRST.listed)
+
+
 def tiny_painter(folder: Path) -> StableDiffusionPipeline:
     """An untrained model of the recipe, with levels as narrow as they may be."""
-    edition = Edition("tiny", 32, (32, 32), FIRST.listed)
     torch.manual_seed(0)
-    words_of_it = tokenizer.build(edition, folder)
-    painter = denoiser.Painter(denoiser.build_text_encoder(words_of_it), denoiser.build_unet(edition))
-    return denoiser.assemble(autoencoder.build(), words_of_it, painter)
+    words_of_it = tokenizer.build(TINY, folder)
+    return denoiser.assemble(autoencoder.build(), words_of_it, denoiser.build(words_of_it, TINY))
 
 
 def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -119,6 +121,17 @@ def test_every_word_of_the_world_is_one_token(edition: Edition, tmp_path: Path) 
     assert len(made("Istanbul", add_special_tokens=False).input_ids) > 1
 
 
+def test_a_batch_is_trained_at_every_noise_and_mostly_where_outlines_are_decided() -> None:
+    schedule = denoiser.training_schedule()
+    alphas = schedule.alphas_cumprod
+    drawn = denoiser.draw_timesteps(schedule, 1_001, torch.device("cpu"))
+    sigmas = (1 / alphas[drawn] - 1).sqrt()
+    assert drawn.min() < 3
+    assert drawn.max() > 996
+    assert 0.5 * denoiser.USUAL_NOISE < sigmas.median().log() < 4 * denoiser.USUAL_NOISE
+    assert (sigmas > 7).float().mean() == pytest.approx(0.17, abs=0.03)
+
+
 def test_thing_weights_leave_the_mean_of_the_loss_where_it_is() -> None:
     scenes = [SceneDataset(0, CPU).scene(index) for index in range(6)]
     masks = torch.from_numpy(np.stack([thing_mask(scene, 16) for scene in scenes]))
@@ -127,6 +140,38 @@ def test_thing_weights_leave_the_mean_of_the_loss_where_it_is() -> None:
     assert all(
         weight[mask == 1].min() > weight[mask == 0].max() for weight, mask in zip(weights[:, 0], masks, strict=True)
     )
+
+
+def test_a_wider_world_begins_with_what_a_narrower_one_has_learnt(tmp_path: Path) -> None:
+    narrow = tiny_painter(tmp_path / "narrow words")
+    narrow.save_pretrained(tmp_path / "narrow")
+    words_of_it = tokenizer.build(replace(TINY, listed=CPU.listed), tmp_path / "wide words")
+    assert len(words_of_it) > len(narrow.tokenizer)
+    wide = denoiser.build(words_of_it, TINY)
+    warm_start.begin(wide, words_of_it, tmp_path / "narrow")
+
+    def meaning(encoder: nn.Module, ids: list[int]) -> Tensor:
+        return encoder(torch.tensor([ids])).last_hidden_state  # type: ignore[no-any-return]
+
+    both_know, new = "a cat on a beach", "hedgehog"
+    before = meaning(narrow.text_encoder.eval(), narrow.tokenizer(both_know).input_ids)
+    assert torch.allclose(before, meaning(wide.text_encoder.eval(), words_of_it(both_know).input_ids), atol=1e-5)
+    assert len(words_of_it(new, add_special_tokens=False).input_ids) == 1
+    noisy, times = torch.randn(1, 8, 4, 4), torch.tensor([500])
+    same = [unet.eval()(noisy, times, before).sample for unet in (narrow.unet, wide.unet)]
+    assert torch.equal(*same)
+    assert torch.equal(
+        warm_start.autoencoder(tmp_path / "narrow").encoder(torch.ones(1, 3, 32, 32)),
+        narrow.vae.encoder(torch.ones(1, 3, 32, 32)),
+    )
+
+
+def test_a_denoiser_of_other_widths_is_no_start(tmp_path: Path) -> None:
+    tiny_painter(tmp_path / "words").save_pretrained(tmp_path / "narrow")
+    wider = replace(TINY, channels=(32, 64))
+    words_of_it = tokenizer.build(wider, tmp_path / "words")
+    with pytest.raises(ValueError, match=r"widths \(32, 32\), this edition one of \(32, 64\)"):
+        warm_start.begin(denoiser.build(words_of_it, wider), words_of_it, tmp_path / "narrow")
 
 
 def test_a_new_controlnet_changes_nothing_and_learns_from_the_sketch(tmp_path: Path) -> None:
@@ -178,6 +223,14 @@ def test_the_few_step_edition_trains_a_lora_alone_and_diffusers_loads_it(tmp_pat
     again = tiny_painter(tmp_path)
     again.load_lora_weights(tmp_path / "few-steps")
     assert again.get_active_adapters()
+    for _, item in distillation.student.named_parameters():
+        item.data += 0.1 * item.requires_grad
+    few_steps.save(distillation.student, tmp_path / "learnt")
+    further = few_steps.Distillation(tiny_painter(tmp_path), torch.device("cpu"), tmp_path / "learnt")
+    learnt = {name: item for name, item in distillation.student.named_parameters() if item.requires_grad}
+    for name, item in further.student.named_parameters():
+        assert item.requires_grad == (name in learnt)
+        assert not item.requires_grad or torch.allclose(item, learnt[name], atol=1e-3)
 
 
 def test_the_recogniser_is_taught_shares_of_what_is_there() -> None:

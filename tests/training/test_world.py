@@ -81,6 +81,7 @@ def test_captions_use_only_known_words_and_some_are_empty(edition: Edition) -> N
     told = [captions.caption(dataset.scene(index), random) for index in range(2_000)]
     assert {word for text in told for word in captions.split(text)} <= known
     assert 0.05 < told.count("") / len(told) < 0.15
+    assert {"night", "rain"} & set(told), "nothing is told as a negative prompt tells it"
     assert sum("," in text for text in told) > 300
     assert len(set(told)) > 1_500
 

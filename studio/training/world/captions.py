@@ -25,7 +25,9 @@ from studio.training.world.vocabulary import (
 EMPTY_SHARE = 0.10
 """Captions left empty, so that classifier-free guidance has its unconditional half
 (Ho and Salimans 2022, https://arxiv.org/abs/2207.12598)."""
-TAGS_SHARE, SHORT_SHARE = 0.30, 0.12
+PARTS_SHARE, TAGS_SHARE, SHORT_SHARE = 0.08, 0.30, 0.12
+"""Captions that leave the things out, as a negative prompt does ("night, rain", "at the beach"); lists of tags;
+and subjects with little beside them."""
 OPENINGS = ("there is", "a picture of", "an image of")
 """Words that people put in front and that mean nothing here; heard often enough, they do no harm."""
 
@@ -58,9 +60,11 @@ def caption(scene: Scene, random: Random) -> str:
         return ""
     told = _some_of(scene, random)
     form = random.random()
-    if form < TAGS_SHARE:
+    if form < PARTS_SHARE:
+        return _parts(scene, told, random)
+    if form < PARTS_SHARE + TAGS_SHARE:
         return _tags(scene, told, random)
-    if form < TAGS_SHARE + SHORT_SHARE:
+    if form < PARTS_SHARE + TAGS_SHARE + SHORT_SHARE:
         told = Told(told.place if random.random() < 0.5 else None, None, None, told.style, None)
     return _sentence(scene, told, random)
 
@@ -143,6 +147,19 @@ def _tags(scene: Scene, told: Told, random: Random) -> str:
     tags += [told.position] if told.position else []
     random.shuffle(tags)
     return ", ".join(tags)
+
+
+def _parts(scene: Scene, told: Told, random: Random) -> str:
+    """One or two of the things beside the subject; all there are, where nothing was to be told."""
+    told = told if told.place or told.time or told.weather or told.style else _all_of(scene)
+    parts = [random.choice((*part.phrases, *part.tags)) for part in (told.time, told.weather) if part]
+    parts += [random.choice(told.style.tags)] if told.style else []
+    if told.place:
+        noun = grammar.place_of(told.place, random)
+        phrase = _place_phrase(scene, told.place, noun, "")
+        parts.append(random.choice((phrase, f"{scene.background} {noun}".strip())))
+    random.shuffle(parts)
+    return ", ".join(parts[: random.randint(1, 2)])
 
 
 def split(text: str) -> list[str]:
