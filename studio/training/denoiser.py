@@ -1,5 +1,6 @@
 """Stage two: text encoder and UNet, trained together to predict v on the autoencoder's latents."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from diffusers import AutoencoderTiny, DDIMScheduler, DDPMScheduler, StableDiffu
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
+from tqdm import tqdm
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device, compiled
@@ -122,9 +124,25 @@ def encode(vae: AutoencoderTiny, pixels: NDArray[np.uint8], device: torch.device
     """Latents (N, C, h, w) of pictures (N, H, W, 3), in half precision, in the device's memory."""
     parts = []
     with torch.no_grad(), autocast(device):
-        for first in range(0, len(pixels), 64):
+        for first in tqdm(range(0, len(pixels), 64), desc="latents"):
             parts.append(vae.encoder(to_tensor(pixels[first : first + 64], device)).half())
     return torch.cat(parts)
+
+
+def latents_of(material: Material, vae: AutoencoderTiny, device: torch.device) -> Tensor:
+    """Latents (N, C, h, w) of all of the material's pictures, encoded once for each encoder: on a CPU that takes
+    minutes, and every stage asks for them."""
+    encoder = hashlib.sha256()
+    for value in vae.encoder.state_dict().values():
+        encoder.update(value.half().cpu().numpy().tobytes())
+    pictures = material.pictures
+    path = material.folder / f"latents-{len(pictures)}-{encoder.hexdigest()[:12]}.npy"
+    if not path.exists():
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.save(file, encode(vae, pictures, device).cpu().numpy())
+        partial.replace(path)
+    return torch.from_numpy(np.load(path)).to(device)
 
 
 def thing_weights(masks: Tensor) -> Tensor:
@@ -174,7 +192,7 @@ class Lessons:
 
     def __init__(self, vae: AutoencoderTiny, tokenizer: CLIPTokenizer, material: Material, count: int) -> None:
         self.device = choose_device()
-        self.latents = encode(vae.to(self.device).eval(), material.pictures[:count], self.device)
+        self.latents = latents_of(material, vae.to(self.device).eval(), self.device)[:count]
         self.tokens = at_hand(material.tokens(tokenizer), self.device)
         self.masks = at_hand(material.masks, self.device)
 

@@ -23,7 +23,7 @@ from studio.training.world.vocabulary import COUNTS, TIMES, WEATHERS
 
 BATCH = 32
 SIDE = 128
-WIDTHS = (3, 32, 64, 128, 192, 256)
+WIDTHS = (64, 128, 192, 256)
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,18 @@ class Step(nn.Module):
 
 
 class Recogniser(nn.Module):
-    """Five such steps over a 128 px picture, read as a whole and where it is strongest, one linear head an aspect."""
+    """Patches of a 128 px picture, a quarter of its size, and three such steps over them; what is found is read as a
+    whole and where it is strongest, by one linear head an aspect."""
 
     def __init__(self, edition: Edition) -> None:
         super().__init__()
         self.aspects = aspects(edition)
-        self.body = nn.Sequential(*(Step(*pair) for pair in pairwise(WIDTHS)), nn.GroupNorm(8, WIDTHS[-1]), nn.SiLU())
+        self.body = nn.Sequential(
+            nn.Conv2d(3, WIDTHS[0], 7, 4, 3),
+            *(Step(*pair) for pair in pairwise(WIDTHS)),
+            nn.GroupNorm(8, WIDTHS[-1]),
+            nn.SiLU(),
+        )
         self.heads = nn.ModuleDict({item.name: nn.Linear(2 * WIDTHS[-1], len(item.answers)) for item in self.aspects})
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:

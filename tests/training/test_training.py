@@ -19,7 +19,7 @@ from studio.training import autoencoder, control, denoiser, few_steps, recognise
 from studio.training.exam.painting import FEW_STEPS
 from studio.training.export import vocabulary
 from studio.training.loop import Loop, Plan, learning_rate_factor
-from studio.training.material import thing_mask
+from studio.training.material import Material, thing_mask
 from studio.training.pictures import at_hand, sheet, to_tensor
 from studio.training.stored import _cores, stored
 from studio.training.world import CPU, FIRST, FULL, Edition, SceneDataset
@@ -130,6 +130,19 @@ def test_a_batch_is_trained_at_every_noise_and_mostly_where_outlines_are_decided
     assert drawn.max() > 996
     assert 0.5 * denoiser.USUAL_NOISE < sigmas.median().log() < 4 * denoiser.USUAL_NOISE
     assert (sigmas > 7).float().mean() == pytest.approx(0.17, abs=0.03)
+
+
+def test_latents_are_encoded_once_for_each_encoder(tmp_path: Path) -> None:
+    material, device = Material(SceneDataset(0, TINY), 3, tmp_path), torch.device("cpu")
+    material.pictures = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    vae = autoencoder.build().eval()
+    first = denoiser.latents_of(material, vae, device)
+    assert torch.equal(first, denoiser.encode(vae, material.pictures, device))
+    next(vae.decoder.parameters()).data += 1
+    material.pictures = np.zeros_like(material.pictures)
+    assert torch.equal(denoiser.latents_of(material, vae, device), first), "what is stored was not used"
+    next(vae.encoder.parameters()).data += 1
+    assert not torch.equal(denoiser.latents_of(material, vae, device), first)
 
 
 def test_thing_weights_leave_the_mean_of_the_loss_where_it_is() -> None:
