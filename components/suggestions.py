@@ -54,13 +54,13 @@ def surprise() -> str:
     """A prompt of a thing, a place, a time and sometimes a weather and a style."""
     thing, place = random.choice(THINGS), random.choice(_VOCABULARY["places"])
     words = [f"{'an' if thing[0] in 'aeio' else 'a'} {thing}", place]
-    if not place.endswith("moon"):
-        if not place.endswith("room") and random.random() < 0.35:
-            words.append(random.choice(_VOCABULARY["weathers"]))
+    if place not in _VOCABULARY["indoors"] and random.random() < 0.35:
+        words.append(random.choice(_VOCABULARY["weathers"]))
+    if place not in _VOCABULARY["timeless"]:
         words.append(random.choice(_VOCABULARY["times"]))
-    if _VOCABULARY["styles"] and random.random() < 0.35:
-        words.append(random.choice(_VOCABULARY["styles"]))
-    return " ".join(words)
+    told = " ".join(words)
+    styled = len(_VOCABULARY["styles"]) > 1 and random.random() < 0.5
+    return f"{told}, {random.choice(_VOCABULARY['styles'])}" if styled else told
 
 
 def unknown(prompt: str) -> list[str]:

@@ -43,7 +43,9 @@ def export_controlnet(controlnet: ControlNetModel, folder: Path) -> None:
 
 
 def vocabulary(edition: Edition) -> dict[str, object]:
-    """What can be asked for, as the page suggests it, and under "words" every single word that was trained."""
+    """What can be asked for, as the page suggests it, and under "words" every single word that was trained. In the
+    places "indoors" there is no weather, in the "timeless" ones the time of day does not show."""
+    places = [place for place in edition.places if place.name != "background"]
     full = {} if edition.alone else {
         "sizes": [size[0] for size in SIZES.values() if size],
         "counts": list(COUNTS.values())[1:],
@@ -55,7 +57,9 @@ def vocabulary(edition: Edition) -> dict[str, object]:
         "edition": edition.name,
         "things": [thing.name for thing in edition.things],
         "synonyms": {thing.name: list(thing.synonyms) for thing in edition.things if thing.synonyms},
-        "places": [place.phrase for place in edition.places if place.name != "background"],
+        "places": [place.phrase for place in places],
+        "indoors": [place.phrase for place in places if not place.outdoors],
+        "timeless": [place.phrase for place in places if place.always],
         "times": [time.phrases[0] for time in TIMES],
         "weathers": [weather.phrases[0] for weather in WEATHERS if weather.name != "clear"],
         "styles": [style.tags[-1] if style.name == "flat" else style.tags[0] for style in edition.styles],

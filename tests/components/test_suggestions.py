@@ -45,8 +45,12 @@ def test_what_the_page_offers_is_known(prompt: str) -> None:
     assert unknown(prompt) == []
 
 
-def test_a_surprise_is_known() -> None:
-    assert all(unknown(surprise()) == [] for _ in range(100))
+def test_a_surprise_is_known_and_there_is_no_rain_in_a_room() -> None:
+    told = [surprise() for _ in range(400)]
+    assert all(unknown(prompt) == [] for prompt in told)
+    assert any("the rain" in prompt for prompt in told)
+    assert not any("the rain" in prompt for prompt in told if "in a room" in prompt)
+    assert not any("at night" in prompt for prompt in told if "on the moon" in prompt)
 
 
 @pytest.mark.parametrize("name", ["README.md", "DATA.md"])
