@@ -86,7 +86,7 @@ def test_keys_paint_scrub_and_stop(page: Page, served: Served) -> None:
     expect(page.locator(".sw-step")).not_to_have_text(last)
 
 
-def test_escape_closes_the_completions_and_stops_no_run(page: Page, served: Served) -> None:
+def test_escape_closes_completions_or_a_menu_and_stops_no_run(page: Page, served: Served) -> None:
     set_number(page, "steps", 150)
     page.fill("#prompt textarea", "")
     page.focus("#prompt textarea")
@@ -96,6 +96,10 @@ def test_escape_closes_the_completions_and_stops_no_run(page: Page, served: Serv
     page.wait_for_selector('.sw-stage[data-state="painting"]')
     page.keyboard.press("Escape")
     expect(page.locator(".sw-completions")).to_be_hidden()
+    page.locator("#sampler input").click()
+    expect(page.locator("#sampler input")).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Escape")
+    expect(page.locator("#sampler input")).to_have_attribute("aria-expanded", "false")
     painted = page.locator(".sw-strip li img[src]").count()
     more = "(painted) => document.querySelectorAll('.sw-strip li img[src]').length > painted + 9"
     page.wait_for_function(more, arg=painted)
