@@ -99,9 +99,9 @@ class Gallery:
         room, nearly = self._collection.gauge(owner)
         return {"pictures": [_tile(kept) for kept in found], "room": room, "nearly": nearly}
 
-    def choices(self, _: Asked, owner: str) -> Asked:
+    def choices(self, asked: Asked, owner: str) -> Asked:
         """What can be filtered by."""
-        found = self._collection.history.choices(owner)
+        found = self._collection.history.choices(owner, _thrown(asked))
         return {"model": found.models, "sampler": found.samplers, "size": found.sizes, "tag": found.tags}
 
     def thumbs(self, asked: Asked, owner: str) -> Asked:

@@ -92,7 +92,7 @@ function tell() {
 }
 
 async function choices() {
-  const found = await ask("choices");
+  const found = await ask("choices", { thrown: inTrash() });
   for (const name of ["model", "sampler", "size", "tag"]) {
     const field = form.elements[name], before = field.value;
     field.replaceChildren(new Option("any", ""), ...(found[name] || []).map((value) => new Option(value, value)));
@@ -305,11 +305,12 @@ find("filter").addEventListener("click", (event) => {
   event.currentTarget.setAttribute("aria-expanded", shown);
   if (shown) choices();
 });
-trash.addEventListener("click", () => {
+trash.addEventListener("click", async () => {
   press(trash, !inTrash());
   if (inTrash()) section.dataset.thrown = ""; else delete section.dataset.thrown;
   select(false);
   dismiss();
+  if (!find("filters").hidden) await choices(); // a choice that is not there any more is taken back
   begin();
 });
 find("clear").addEventListener("click", () => { form.reset(); press(stars, false); begin(); });

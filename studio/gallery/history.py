@@ -120,11 +120,12 @@ class History:
         rows = self._rows("SELECT path, id, deleted IS NULL AS there FROM pictures", [])
         return {row["path"]: (row["id"], bool(row["there"])) for row in rows}
 
-    def choices(self, owner: str) -> Choices:
-        """What this owner's pictures can be filtered by."""
+    def choices(self, owner: str, thrown: bool = False) -> Choices:
+        """What this owner's pictures, or those thrown away, can be filtered by."""
+        state = "IS NOT NULL" if thrown else "IS NULL"
 
         def most(value: str, tables: str = "pictures") -> list[str]:
-            there = f"FROM {tables} WHERE owner = ? AND deleted IS NULL"
+            there = f"FROM {tables} WHERE owner = ? AND deleted {state}"
             sql = f"SELECT {value} AS value {there} GROUP BY value ORDER BY count(*) DESC, value LIMIT 200"
             return [row["value"] for row in self._rows(sql, [owner])]
 

@@ -202,6 +202,8 @@ def test_what_was_thrown_away_is_found_and_brought_back_later(gallery: Page, fil
     trash.click()
     expect(gallery.locator(".sw-state")).to_have_text("1 picture")
     expect(gallery.locator(".sw-tile img")).to_have_attribute("src", re.compile("^data:image/jpeg"))
+    gallery.get_by_role("button", name="Filters").click()
+    expect(gallery.locator(".sw-filters select[name=sampler] option")).to_have_count(2)  # any, and its own
     gallery.get_by_role("button", name=filled[4]).click()
     viewer = gallery.get_by_role("dialog")
     expect(viewer.locator("img")).to_have_attribute("src", re.compile("^data:image/png"))

@@ -149,6 +149,9 @@ def test_choices_are_an_owners_own(history: History) -> None:
     assert choices.samplers == ["DPM++ 2M", "DDIM"]
     assert choices.sizes == ["128×128"]
     assert choices.tags == ["best"]
+    history.set_deleted([kept for kept in history.page("local") if kept.sampler == "DDIM"], 60.0)
+    assert history.choices("local").samplers == ["DPM++ 2M"]
+    assert history.choices("local", thrown=True).samplers == ["DDIM"]
 
 
 def test_nobody_reaches_anothers_rows(history: History) -> None:
