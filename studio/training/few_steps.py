@@ -9,6 +9,9 @@ without, by the settings in presets/fitting.json, whose noise levels are the one
 from __future__ import annotations
 
 import copy
+import random
+from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,9 @@ STEPS, WITHIN = FITTING.steps, 4
 GUIDANCE = 2.5
 HUBER = 0.1
 """Where the loss turns from squared to absolute, so that a few bad targets do not rule."""
+USES, KEPT = 3, 100
+"""How often a lesson is learnt from, on average, since the teacher's part takes nearly three times the student's; and
+how many batches of lessons are kept for that."""
 
 
 def add_lora(unet: nn.Module, start: Path | None) -> None:
@@ -74,6 +80,16 @@ class SolverPath:
         return (landed - kept * latents) / moved
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """From these noisy latents, at these timesteps and with these words, the student's step goes by that v."""
+
+    noisy: Tensor
+    timesteps: Tensor
+    words: Tensor
+    velocity: Tensor
+
+
 class Distillation(nn.Module):
     """The student, and the frozen teacher and words it learns from."""
 
@@ -85,20 +101,25 @@ class Distillation(nn.Module):
         add_lora(self.student, start)
         self.solver = SolverPath(denoiser.training_schedule(), device)
 
-    def forward(self, latents: Tensor, tokens: Tensor, untold: Tensor) -> Tensor:
-        """The loss for clean latents (N, C, h, w), their captions' ids (N, 32), and the empty caption's (1, 32)."""
+    def taught(self, latents: Tensor, tokens: Tensor, untold: Tensor) -> Lesson:
+        """What the guided teacher makes of clean latents (N, C, h, w), noised; with their captions' ids (N, 32),
+        and the empty caption's (1, 32)."""
         points = WITHIN * torch.randint(1, STEPS + 1, (len(latents),), device=latents.device)
         alpha, sigma = self.solver.at(points)
         noisy = alpha * latents + sigma * torch.randn_like(latents)
-        words = self.text_encoder(tokens).last_hidden_state
         with torch.no_grad():
+            words = self.text_encoder(tokens).last_hidden_state
             both = torch.cat([self.text_encoder(untold.expand_as(tokens)).last_hidden_state, words])
-            landed = self._taught(noisy, points, both)
-            target = self.solver.velocity(noisy, landed, points, points - WITHIN)
-        error = self.student(noisy, self.solver.timesteps[points], words).sample.float() - target
+            landed = self._landed(noisy, points, both)
+        target = self.solver.velocity(noisy, landed, points, points - WITHIN)
+        return Lesson(noisy, self.solver.timesteps[points], words, target)
+
+    def forward(self, lesson: Lesson) -> Tensor:
+        """The student's loss."""
+        error = self.student(lesson.noisy, lesson.timesteps, lesson.words).sample.float() - lesson.velocity
         return ((error.square() + HUBER**2).sqrt() - HUBER).mean()
 
-    def _taught(self, latents: Tensor, points: Tensor, both: Tensor) -> Tensor:
+    def _landed(self, latents: Tensor, points: Tensor, both: Tensor) -> Tensor:
         """Where the guided teacher gets within one step of the student's."""
         for at in (points - step for step in range(WITHIN)):
             timesteps = self.solver.timesteps[at].repeat(2)
@@ -124,12 +145,14 @@ def train(
     distillation = Distillation(pipeline, device, start).to(device).to(memory_format=torch.channels_last)
     untold = pipeline.tokenizer("", padding="max_length", return_tensors="pt").input_ids.to(device)
     loop = Loop(distillation.student, Plan(folder, "few-steps", minutes, learning_rate=5e-4, weight_decay=0.0))
-    count = batch_size(BATCH, device)
+    count, kept = batch_size(BATCH, device), deque[Lesson](maxlen=KEPT)
 
     def batch_loss() -> tuple[Tensor, int]:
-        _, latents, tokens, _ = lessons.batch(count)
         with autocast(device):
-            return distillation(latents, tokens, untold), count
+            if loop.step % USES == 0 or not kept:
+                _, latents, tokens, _ = lessons.batch(count)
+                kept.append(distillation.taught(latents, tokens, untold))
+            return distillation(random.choice(kept)), count
 
     loop.run(batch_loss, lambda: None)
     distillation.student.load_state_dict(loop.average)

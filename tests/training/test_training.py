@@ -227,8 +227,9 @@ def test_the_few_step_edition_trains_a_lora_alone_and_diffusers_loads_it(tmp_pat
     pipeline = tiny_painter(tmp_path)
     distillation = few_steps.Distillation(pipeline, torch.device("cpu"))
     tokens = torch.randint(0, 90, (2, 32))
-    value = distillation(torch.randn(2, 8, 4, 4), tokens, tokens[:1])
-    value.backward()
+    lesson = distillation.taught(torch.randn(2, 8, 4, 4), tokens, tokens[:1])
+    assert not lesson.velocity.requires_grad
+    distillation(lesson).backward()
     assert {name.split(".")[-3] for name, item in distillation.student.named_parameters() if item.requires_grad} == {
         "lora_A", "lora_B",
     }  # fmt: skip
