@@ -300,7 +300,7 @@ find("views").addEventListener("keydown", (event) => {
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input:not(.sw-scrub), textarea, select, video, audio, [contenteditable], [role=listbox]:not(.sw-strip)");
-  if (event.key === "Escape" && event.target.getAttribute("aria-expanded") === "true") return; // it closes a menu
+  if (event.key === "Escape" && event.target.matches('[role=combobox][aria-expanded="true"]')) return; // it closes a menu
   if (event.key === "Escape" && versus) stopComparing();
   else if (event.key === "Escape" && busy()) trigger("stop");
   else if ((event.ctrlKey || event.metaKey) && event.key === "Enter") document.querySelector("#paint").click();

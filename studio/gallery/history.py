@@ -10,7 +10,7 @@ from pathlib import Path
 
 from studio.gallery.kept import COLUMNS, Kept
 from studio.gallery.schema import connect, transaction
-from studio.gallery.search import Search, query
+from studio.gallery.search import Search, query, state
 
 NAME = "history.sqlite"
 LONGEST_TAG, MOST_TAGS = 40, 32
@@ -73,8 +73,7 @@ class History:
     def of(self, identities: Sequence[int], owner: str, thrown: bool = False) -> list[Kept]:
         """Those of the pictures that are this owner's, newest first: what is there, or what was
         thrown away."""
-        state = "IS NOT NULL" if thrown else "IS NULL"
-        sql = f"SELECT * FROM pictures WHERE owner = ? AND deleted {state} AND id IN ({_marks(identities)})"
+        sql = f"SELECT * FROM pictures WHERE owner = ? AND {state(thrown)} AND id IN ({_marks(identities)})"
         return self._kept(f"{sql} ORDER BY id DESC", [owner, *identities])
 
     def thrown(self, before: float, owner: str | None = None) -> list[Kept]:
@@ -122,10 +121,9 @@ class History:
 
     def choices(self, owner: str, thrown: bool = False) -> Choices:
         """What this owner's pictures, or those thrown away, can be filtered by."""
-        state = "IS NOT NULL" if thrown else "IS NULL"
 
         def most(value: str, tables: str = "pictures") -> list[str]:
-            there = f"FROM {tables} WHERE owner = ? AND deleted {state}"
+            there = f"FROM {tables} WHERE owner = ? AND {state(thrown)}"
             sql = f"SELECT {value} AS value {there} GROUP BY value ORDER BY count(*) DESC, value LIMIT 200"
             return [row["value"] for row in self._rows(sql, [owner])]
 

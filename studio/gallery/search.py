@@ -31,6 +31,11 @@ class Search:
     """What was thrown away and can be brought back, and nothing else."""
 
 
+def state(thrown: bool) -> str:
+    """The condition for pictures that were thrown away, or for those that are there."""
+    return "pictures.deleted IS NOT NULL" if thrown else "pictures.deleted IS NULL"
+
+
 def match(text: str) -> str:
     """A full-text query for all the words of a text, each as the beginning of a word. Whatever the
     text is, the query is valid: every word is a quoted string, which has no syntax of its own.
@@ -59,8 +64,7 @@ def query(owner: str, search: Search, before: int | None, count: int) -> tuple[s
         "pictures.id IN (SELECT picture FROM tags WHERE tag = ?)": search.tag or None,
     }
     asked = {sql: _known(value) for sql, value in conditions.items() if value is not None}
-    state = "pictures.deleted IS NOT NULL" if search.thrown else "pictures.deleted IS NULL"
-    wheres = [state, *(["pictures.favourite"] if search.favourites else []), *asked]
+    wheres = [state(search.thrown), *(["pictures.favourite"] if search.favourites else []), *asked]
     # A plus keeps SQLite from an index that is not in the order of ids.
     # CROSS JOIN: SQLite takes the tables in this order, so that what the index of words gives is in order already.
     # INDEXED BY: what was thrown away is little, and sorted faster than all there is would be looked through.

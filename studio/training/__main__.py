@@ -42,7 +42,8 @@ SKETCHED = 12_000
 
 @dataclass(frozen=True)
 class Work:
-    """What the command line asks for: an edition, a folder of checkpoints, a folder for the finished model."""
+    """What the command line asks for: an edition, a folder of checkpoints, a folder for the finished model, and
+    perhaps that of another one to begin with."""
 
     edition: Edition
     folder: Path
@@ -94,8 +95,7 @@ class Training:
         Image.fromarray(sheet(np.asarray(pictures), 12)).save(self.folder / "world.png")
 
     def autoencoder(self) -> None:
-        minutes, start = self.budget("autoencoder"), self.work.start
-        model = warm_start.autoencoder(start) if start else autoencoder.build()
+        model, minutes = autoencoder.build(self.started("vae")), self.budget("autoencoder")
         trained = autoencoder.train(model, self.material.pictures, self.exam.pictures, self.folder, minutes)
         trained.save_pretrained(self.folder / "vae")
 
@@ -120,9 +120,9 @@ class Training:
 
     def control(self) -> None:
         """A ControlNet for the finished model, from the first part of the pictures."""
-        model, start = self.model(), self.started("controlnet")
-        controlnet = warm_start.controlnet(start) if start else control.build(model)
-        trained = control.train(controlnet, model, self.material, self.sketched, self.folder, self.budget("control"))
+        model, minutes = self.model(), self.budget("control")
+        controlnet = control.build(model, self.started("controlnet"))
+        trained = control.train(controlnet, model, self.material, self.sketched, self.folder, minutes)
         export_controlnet(trained, self.work.into / "controlnet")
 
     def few_steps(self) -> None:
@@ -175,10 +175,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="training time of each stage")
     parser.add_argument("--start", type=Path, help="a finished model whose weights to begin with")
     given = parser.parse_args()
+    if given.start and not (given.start / "model_index.json").exists():
+        parser.error(f"--start: {given.start} holds no finished model. Name a folder that an export wrote")
     if given.start and given.start.resolve() == given.into.resolve():
-        parser.error(
-            "--start names the folder that --into writes anew: copy that model elsewhere, and start with the copy"
-        )
+        parser.error("--start is the folder that --into writes anew. Copy that model, and start with the copy")
     edition = EDITIONS[given.edition]
     folder, pictures = given.folder or Path("runs") / edition.name, given.pictures or edition.pictures
     training = Training(Work(edition, folder, given.into, pictures, given.exam, given.minutes, given.start))

@@ -23,9 +23,11 @@ LATENT_NOISE = 0.08
 the small errors a denoiser makes."""
 
 
-def build() -> AutoencoderTiny:
-    """An untrained autoencoder in diffusers' own class: no blocks at full resolution, where
+def build(start: Path | None = None) -> AutoencoderTiny:
+    """The one in the folder ``start``, or an untrained one: diffusers' own class, no blocks at full resolution, where
     they cost most, and 8 latent channels."""
+    if start:
+        return AutoencoderTiny.from_pretrained(start, torch_dtype=torch.float32)
     return AutoencoderTiny(
         latent_channels=8,
         encoder_block_out_channels=(48, 48, 48, 48),

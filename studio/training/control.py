@@ -25,8 +25,11 @@ UNTOLD_SHARE = 0.3
 """Captions taken away, so that the sketch is read even where the words say nothing."""
 
 
-def build(pipeline: StableDiffusionPipeline) -> ControlNetModel:
-    """An untrained ControlNet: the denoiser's first half with outputs that begin at zero."""
+def build(pipeline: StableDiffusionPipeline, start: Path | None = None) -> ControlNetModel:
+    """The ControlNet in the folder ``start``, or an untrained one: the denoiser's first half with outputs that begin
+    at zero."""
+    if start:
+        return ControlNetModel.from_pretrained(start, torch_dtype=torch.float32)
     return ControlNetModel.from_unet(pipeline.unet, conditioning_embedding_out_channels=(16, 32, 64, 128))
 
 

@@ -74,8 +74,8 @@ class Step(nn.Module):
 
 
 class Recogniser(nn.Module):
-    """Patches of a 128 px picture, a quarter of its size, and three such steps over them; what is found is read as a
-    whole and where it is strongest, by one linear head an aspect."""
+    """Overlapping patches, 4 px apart, of a 128 px picture, and three such steps over them; read as a whole and where
+    it is strongest, one linear head an aspect."""
 
     def __init__(self, edition: Edition) -> None:
         super().__init__()

@@ -1,27 +1,17 @@
-"""Begin with the weights of a finished model, of this world or of a narrower one, instead of at random."""
+"""A denoiser and its words begin with the weights of a finished model, of this world or of a narrower one."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderTiny, ControlNetModel, StableDiffusionPipeline
+from diffusers import StableDiffusionPipeline
 from transformers import CLIPTokenizer
 
 from studio.training.denoiser import Painter
 
 WORDS = "embeddings.token_embedding.weight"
 """How the name of a text encoder's table of words ends."""
-
-
-def autoencoder(finished: Path) -> AutoencoderTiny:
-    """The autoencoder of the finished model in that folder, in full precision."""
-    return AutoencoderTiny.from_pretrained(finished, subfolder="vae", torch_dtype=torch.float32)
-
-
-def controlnet(folder: Path) -> ControlNetModel:
-    """The ControlNet in that folder, in full precision."""
-    return ControlNetModel.from_pretrained(folder, torch_dtype=torch.float32)
 
 
 def begin(painter: Painter, tokenizer: CLIPTokenizer, finished: Path) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from studio.diffusion import samplers
 from studio.diffusion.preview import to_pixels
 from studio.training import autoencoder, control, denoiser, few_steps, recogniser, tokenizer, warm_start
+from studio.training.__main__ import main
 from studio.training.exam.painting import FEW_STEPS
 from studio.training.export import vocabulary
 from studio.training.loop import Loop, Plan, learning_rate_factor
@@ -173,10 +174,22 @@ def test_a_wider_world_begins_with_what_a_narrower_one_has_learnt(tmp_path: Path
     noisy, times = torch.randn(1, 8, 4, 4), torch.tensor([500])
     same = [unet.eval()(noisy, times, before).sample for unet in (narrow.unet, wide.unet)]
     assert torch.equal(*same)
-    assert torch.equal(
-        warm_start.autoencoder(tmp_path / "narrow").encoder(torch.ones(1, 3, 32, 32)),
-        narrow.vae.encoder(torch.ones(1, 3, 32, 32)),
-    )
+    picture, begun = torch.ones(1, 3, 32, 32), autoencoder.build(tmp_path / "narrow" / "vae")
+    assert torch.equal(begun.encoder(picture), narrow.vae.encoder(picture))
+
+
+@pytest.mark.parametrize(("start", "why"), [("nowhere", "holds no finished model"), ("model", "Copy that model")])
+def test_what_cannot_be_begun_with_is_told_before_anything_is_written(
+    start: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model_index.json").write_text("{}")
+    folders = ["--folder", f"{tmp_path}/work", "--into", f"{tmp_path}/model", "--start", f"{tmp_path}/{start}"]
+    monkeypatch.setattr("sys.argv", ["training", "denoiser", *folders])
+    with pytest.raises(SystemExit):
+        main()
+    assert why in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
 
 
 def test_a_denoiser_of_other_widths_is_no_start(tmp_path: Path) -> None:
@@ -197,6 +210,9 @@ def test_a_new_controlnet_changes_nothing_and_learns_from_the_sketch(tmp_path: P
     led.square().mean().backward()
     assert all(value.grad is None for value in pipeline.unet.parameters())
     assert any(value.grad is not None and value.grad.any() for value in controlled.controlnet.parameters())
+    controlled.controlnet.save_pretrained(tmp_path / "controlnet")
+    begun = control.build(pipeline, tmp_path / "controlnet").state_dict()
+    assert all(torch.equal(value, begun[name]) for name, value in controlled.controlnet.state_dict().items())
 
 
 def test_a_ddim_step_along_the_true_velocity_stays_on_the_path() -> None:

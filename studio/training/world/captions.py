@@ -150,7 +150,8 @@ def _tags(scene: Scene, told: Told, random: Random) -> str:
 
 
 def _parts(scene: Scene, told: Told, random: Random) -> str:
-    """One or two of the things beside the subject; all there are, where nothing was to be told."""
+    """One or two of place, time, weather and style, without the subject; of all the scene has, where none of them
+    was to be told."""
     told = told if told.place or told.time or told.weather or told.style else _all_of(scene)
     parts = [random.choice((*part.phrases, *part.tags)) for part in (told.time, told.weather) if part]
     parts += [random.choice(told.style.tags)] if told.style else []
