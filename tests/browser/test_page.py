@@ -182,6 +182,10 @@ def test_the_layout_holds_at_every_width(page: Page, width: int) -> None:
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width + 1
+    stage, scrub = (page.locator(name).bounding_box() for name in (".sw-views", ".sw-scrub"))
+    assert stage
+    assert scrub
+    assert scrub["x"] + scrub["width"] <= stage["x"] + stage["width"] + 1
 
 
 def test_every_control_has_a_name_and_buttons_fit_a_thumb(page: Page) -> None:
