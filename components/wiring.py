@@ -111,9 +111,7 @@ def _look(made: Bindings, controls: Controls, actions: Actions, branching: Branc
     actions.open_run.upload(made.open_file, actions.open_run, results, **PRIVATE).then(
         made.develop, outputs=parts.stage, **STREAM
     )
-    told: dict[str, Any] = {"inputs": controls.inputs(), "outputs": branching.note, "js": DRAWN} | QUICK
-    parts.stage.turned(made.differences, **told)
-    for widget in (
+    changeable = (
         controls.prompt,
         controls.negative_prompt,
         controls.styles,
@@ -122,8 +120,10 @@ def _look(made: Bindings, controls: Controls, actions: Actions, branching: Branc
         controls.sampler,
         controls.schedule,
         controls.vae,
-    ):
-        widget.change(made.differences, **told)
+    )
+    told: dict[str, Any] = {"inputs": controls.inputs(), "outputs": branching.note, "js": DRAWN} | QUICK
+    parts.stage.turned(made.differences, **told)
+    gr.on([widget.change for widget in changeable], made.differences, **told)
 
 
 def _fill(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingActions) -> None:
@@ -187,8 +187,8 @@ def _needs(preprocessor: str, source: str) -> tuple[str, Any]:
 
 def bind_how(made: Bindings, controls: Controls, drawn: DrawingActions, part: How) -> None:
     """Tie the part that explains to the handlers; its button fills the controls and paints."""
-    for event in (part.tab.select, part.picture.change, part.timestep.change):
-        event(made.noised, [part.picture, part.timestep], part.shown, trigger_mode="always_last", **PRIVATE)
+    seen = [part.tab.select, part.picture.change, part.timestep.change]
+    gr.on(seen, made.noised, [part.picture, part.timestep], part.shown, trigger_mode="always_last", **PRIVATE)
     filled = [drawn.sent_picture, controls.drawing.strength]
     back = part.back.click(made.bring_back, [part.picture, part.timestep], filled, **QUICK)
     back.then(None, filled[:1], js=PAINT)

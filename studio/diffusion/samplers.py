@@ -1,6 +1,8 @@
 """Samplers: from a label to the diffusers scheduler that is exactly this solver on exactly these sigmas."""
 
+import copy
 import functools
+import json
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -46,23 +48,34 @@ def build(request: GenerationRequest, trained_as: Mapping[str, Any], midway: Mid
     sampler = SAMPLERS[request.sampler]
     base: Any = ThirdOrderSDE if _third_order_sde(sampler.options) else getattr(diffusers, sampler.scheduler)
     options = {key: trained_as[key] for key in TRAINING_KEYS if key in trained_as} | sampler.options
-    if sampler.scheduler == "DPMSolverSDEScheduler":
-        # Its Brownian tree draws from seeds of its own, one for each picture.
-        options["noise_sampler_seed"] = list(request.noise_seeds)
     if "clip_sample" in base.__init__.__wrapped__.__code__.co_varnames:
         options["clip_sample"] = False
     label = schedule_of(request)
-    scheduler: SchedulerMixin
     if label == AUTOMATIC and midway == START:
-        scheduler = base(**options)
+        scheduler = _made(base, options)
     elif label == AUTOMATIC and not hasattr(base, "_convert_to_exponential"):
-        scheduler = _on_timesteps_from(base)(**options)
+        scheduler = _made(_on_timesteps_from(base), options)
         scheduler.midway = midway
     else:
-        scheduler = _on_our_sigmas(base)(**options)
+        scheduler = _made(_on_our_sigmas(base), options)
         schedule = sigmas.SCHEDULES["Uniform" if label == AUTOMATIC else label]
         scheduler.sigma_schedule = schedule if midway == START else sigmas.midway(schedule, midway.sigma, midway.kept)
+    if sampler.scheduler == "DPMSolverSDEScheduler":
+        # Its Brownian tree draws from seeds of its own, one for each picture.
+        scheduler.noise_sampler_seed = list(request.noise_seeds)
     return scheduler
+
+
+def _made(base: type[SchedulerMixin], options: Mapping[str, Any]) -> SchedulerMixin:
+    """A scheduler as ``base(**options)`` makes it. diffusers' second-order schedulers lay out all the steps they were
+    trained on whenever one is made, which takes DPM2 half a second, so one of each kind is kept and copied."""
+    return copy.deepcopy(_first_made(base, json.dumps(options)))
+
+
+@functools.lru_cache(maxsize=64)
+def _first_made(base: type[SchedulerMixin], options: str) -> SchedulerMixin:
+    made: SchedulerMixin = base(**json.loads(options))
+    return made
 
 
 class ThirdOrderSDE(diffusers.DPMSolverMultistepScheduler):  # type: ignore[misc]

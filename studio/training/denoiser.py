@@ -27,11 +27,12 @@ SNR_CEILING = 5.0
 https://arxiv.org/abs/2303.09556). Below it the loss of v stays as it is: the time of day and the
 place are decided where there is hardly any signal, and must not be weighted away."""
 USUAL_NOISE, NOISE_SPREAD = 0.2, 1.1
-"""Mean and deviation of ln sigma for one half of the samples, as in Karras et al. 2022 ("Elucidating the Design
+"""Mean and deviation of ln sigma for most of the samples, as in Karras et al. 2022 ("Elucidating the Design
 Space of Diffusion-Based Generative Models", https://arxiv.org/abs/2206.00364): layouts and outlines are decided
-there. The schedule's own steps are above sigma 7 for more than a quarter, where little can be seen; the other half
-of the samples is spread evenly over them, since the time of day is decided there."""
-THING_WEIGHT = 2.5
+there. The schedule's own steps are above sigma 7 for more than a quarter, where little can be seen."""
+EVEN_SHARE = 0.25
+"""The other samples, spread evenly over the schedule's steps: the time of day is decided where sigma is high."""
+THING_WEIGHT = 5.0
 """Where the thing stands the loss counts this much more: there is the detail, and a weight per
 pixel leaves the optimum of a squared error where it is."""
 
@@ -152,16 +153,17 @@ def thing_weights(masks: Tensor) -> Tensor:
 
 
 def draw_timesteps(schedule: DDPMScheduler, count: int, device: torch.device) -> Tensor:
-    """Timesteps (N,) to train at: half of them even over the schedule, half normal in ln sigma. Each half is
-    stratified, so that every batch has some of all."""
+    """Timesteps (N,) to train at: EVEN_SHARE of them even over the schedule, the others normal in ln sigma. Each
+    part is stratified, so that every batch has some of all."""
 
     def spread(number: int) -> Tensor:
         return (torch.arange(number, device=device) + torch.rand(number, device=device)) / number
 
     steps = schedule.config.num_train_timesteps
-    even = (spread(count // 2) * steps).long()
+    evenly = round(count * EVEN_SHARE)
+    even = (spread(evenly) * steps).long()
     alphas = schedule.alphas_cumprod.to(device)
-    normal = USUAL_NOISE + NOISE_SPREAD * torch.special.ndtri(spread(count - count // 2))
+    normal = USUAL_NOISE + NOISE_SPREAD * torch.special.ndtri(spread(count - evenly))
     usual = torch.searchsorted((1 / alphas - 1).log() / 2, normal)
     return torch.cat([even, usual]).clamp(max=steps - 1)
 

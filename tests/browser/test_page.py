@@ -108,7 +108,7 @@ def test_escape_closes_completions_or_a_menu_and_stops_no_run(page: Page, served
 
 
 def test_paint_while_painting_comes_next_and_nothing_is_lost(page: Page, served: Served) -> None:
-    set_number(page, "steps", 40)
+    set_number(page, "steps", 20)
     for thing in ("cat", "dog", "fox"):
         page.fill("#prompt textarea", f"a {thing} waiting in line")
         page.click("button#paint")

@@ -240,7 +240,7 @@ def test_a_page_that_was_cut_off_catches_up(browser: Browser, page: Page, served
     far.set_default_timeout(WAIT_MS)
     far.goto(f"http://127.0.0.1:{wire.port}")
     far.wait_for_selector("#footer b")
-    set_number(far, "steps", 150)
+    set_number(far, "steps", 80)
     far.click("button#paint")
     far.wait_for_function("document.querySelectorAll('.sw-strip li img[src]').length > 3")
     begun = newest(served)
@@ -249,7 +249,7 @@ def test_a_page_that_was_cut_off_catches_up(browser: Browser, page: Page, served
     far.wait_for_timeout(SILENCE_MS)
     wire.mend()
     finished(far)
-    expect(far.locator(".sw-strip li img[src]")).to_have_count(150)
+    expect(far.locator(".sw-strip li img[src]")).to_have_count(80)
     assert newest(served).root is begun
     far.close()
     wire.close()

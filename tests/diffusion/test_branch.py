@@ -12,7 +12,6 @@ from studio.diffusion.denoised import noise_level
 from studio.diffusion.midway import Midway
 from studio.diffusion.replay import rescaled, stand_at
 from studio.errors import NothingToBranch, RequestRefused
-from studio.models.library import EMBEDDED
 from studio.presets import SAMPLERS
 from tests.diffusion.toy import MEAN, TRAINED_AS, built, slope, solution, variance_preserving
 
@@ -30,7 +29,7 @@ def painted(run: Run) -> Run:
     return run
 
 
-@pytest.mark.parametrize(("model", "count"), [("tiny-epsilon", 2), (EMBEDDED, 1)])  # the embedded one predicts v
+@pytest.mark.parametrize(("model", "count"), [("tiny-epsilon", 2), ("tiny-v", 1)])
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_an_unchanged_branch_from_every_step_is_identical(studio: Studio, sampler: str, model: str, count: int) -> None:
     run = painted(studio.submit(asked(sampler, model, batch_size=count)))

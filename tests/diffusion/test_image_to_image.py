@@ -52,12 +52,9 @@ def test_every_sampler_is_identical_to_the_bare_pipeline(
     assert len(run.steps) == run.evaluations
 
 
-@pytest.mark.parametrize("model", ["tiny-v", EMBEDDED])
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_an_unchanged_branch_from_every_step_is_identical(
-    studio: Studio, picture: Image.Image, sampler: str, model: str
-) -> None:
-    run = painted(studio.submit(asked(studio.inputs.add(picture), sampler, model=model)))
+def test_an_unchanged_branch_from_every_step_is_identical(studio: Studio, picture: Image.Image, sampler: str) -> None:
+    run = painted(studio.submit(asked(studio.inputs.add(picture), sampler, model="tiny-v")))
     for at in range(1, len(run.steps)):
         branch = painted(studio.branch(run, at))
         assert torch.equal(branch.steps[-1].latents, run.steps[-1].latents), f"from step {at}"

@@ -350,6 +350,20 @@ def test_signatures_stay_as_pipelines_look_for_them(label: str) -> None:
     )
 
 
+def test_a_scheduler_that_was_made_before_is_as_fresh_and_not_laid_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = GenerationRequest(sampler="DPM2", steps=4, seed=0)
+    first = samplers.build(request, TRAINED_AS)
+    first.set_timesteps(4)
+    first.scale_model_input(torch.zeros(1), first.timesteps[0])
+    with monkeypatch.context() as without:
+        without.setattr(diffusers.KDPM2DiscreteScheduler, "set_timesteps", None)
+        second = samplers.build(request, TRAINED_AS)
+    assert (first.step_index, second.step_index) == (0, None)
+    assert len(second.timesteps) > len(first.timesteps) == 7
+    second.set_timesteps(4)
+    assert torch.equal(second.sigmas, first.sigmas)
+
+
 def test_automatic_is_the_samplers_own_schedule() -> None:
     own = {label: samplers.schedule_of(GenerationRequest(sampler=label)) for label in SAMPLERS}
     assert own["DPM++ 2M"] == own["DPM++ SDE"] == own["DPM2"] == own["DPM2 a"] == "Karras"
