@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
+# uv installs in less than half of pip's time; pip does it where an index is known to pip alone.
+define install
+	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || $(BIN)/python -m pip install --quiet $(1)
+endef
 
 .PHONY: run test bench picture train clean
 
@@ -27,12 +31,12 @@ train: $(VENV)/test  ## train the embedded model anew
 
 $(VENV)/run: requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --upgrade pip uv
+	$(call install,-r requirements.txt)
 	touch $@
 
 $(VENV)/test: $(VENV)/run pyproject.toml
-	$(BIN)/python -m pip install --quiet -e .[test]
+	$(call install,-e .[test])
 	touch $@
 
 clean:

@@ -336,21 +336,12 @@ def kept(page: Page, kind: str) -> Path:
     return Path(download.value.path())
 
 
-@pytest.mark.parametrize(("kind", "format_name"), [("gif", "GIF"), ("webp", "WEBP"), ("sheet", "PNG"), ("tree", "PNG")])
-def test_the_strip_is_kept_as_a_picture(page: Page, served: Served, kind: str, format_name: str) -> None:
+def test_the_strip_is_kept_as_pictures_frames_and_a_video(page: Page, served: Served) -> None:
     paint(page, served)
-    with Image.open(kept(page, kind)) as picture:
-        assert picture.format == format_name
-
-
-def test_the_strip_is_kept_as_a_video_that_the_browser_plays(page: Page, served: Served) -> None:
-    paint(page, served)
-    content = kept(page, "mp4").read_bytes()
-    assert content[4:8] == b"ftyp"
-
-
-def test_the_strip_is_kept_as_frames(page: Page, served: Served) -> None:
-    paint(page, served)
+    for kind, format_name in (("gif", "GIF"), ("webp", "WEBP"), ("sheet", "PNG"), ("tree", "PNG")):
+        with Image.open(kept(page, kind)) as picture:
+            assert picture.format == format_name
+    assert kept(page, "mp4").read_bytes()[4:8] == b"ftyp"
     with zipfile.ZipFile(io.BytesIO(kept(page, "zip").read_bytes())) as archive:
         assert len([name for name in archive.namelist() if name.endswith(".jpg")]) == STEPS
 
