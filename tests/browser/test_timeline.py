@@ -7,7 +7,6 @@ import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
