@@ -3,7 +3,7 @@
 import copy
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -66,14 +66,14 @@ def build(request: GenerationRequest, trained_as: Mapping[str, Any], midway: Mid
     return scheduler
 
 
-def _made(base: type[SchedulerMixin], options: Mapping[str, Any]) -> SchedulerMixin:
+def _made(base: Callable[..., SchedulerMixin], options: Mapping[str, Any]) -> SchedulerMixin:
     """A scheduler as ``base(**options)`` makes it. diffusers' second-order schedulers lay out all the steps they were
     trained on whenever one is made, which takes DPM2 half a second, so one of each kind is kept and copied."""
     return copy.deepcopy(_first_made(base, json.dumps(options)))
 
 
 @functools.lru_cache(maxsize=64)
-def _first_made(base: type[SchedulerMixin], options: str) -> SchedulerMixin:
+def _first_made(base: Callable[..., SchedulerMixin], options: str) -> SchedulerMixin:
     made: SchedulerMixin = base(**json.loads(options))
     return made
 
