@@ -191,7 +191,7 @@ class Bindings:
         for value in view.developed(run, DEVELOP_S):
             if self._shown(request) is not run:
                 return
-            yield value
+            yield value | self._refused(request)
 
     def stop(self, request: gr.Request) -> None:
         """Stop what this tab shows."""
@@ -403,10 +403,19 @@ class Bindings:
         return tree.value(self._studio, run.owner, run)
 
     def _failed(self, request: gr.Request, error: StudioError) -> Shown:
-        """What was refused, above the run that is shown: its picture and steps stay."""
+        """What was refused, over the run that is shown: its picture and steps stay. Over one that is being painted
+        the next step would take its place, so it is told beside it."""
         run, session = self._shown(request), self._visitors.admit(request)
-        view = stage.View.of(run, session).value if run is not None and run.ended else stage.IDLE
-        return view | {"state": "failed", "message": str(error), "session": session}, SKIP, SKIP, SKIP
+        if run is not None and not run.ended:
+            gr.Warning(str(error))
+            return SKIP, SKIP, SKIP, SKIP
+        self._viewers.refuse(str(request.session_hash), str(error))
+        view = stage.View.of(run, session).value if run is not None else stage.IDLE | {"session": session}
+        return view | self._refused(request), SKIP, SKIP, SKIP
+
+    def _refused(self, request: gr.Request) -> dict[str, Any]:
+        sentence = self._viewers.refusal(str(request.session_hash))
+        return {} if sentence is None else {"state": "failed", "message": sentence}
 
 
 def _until_it_ends(run: Run) -> None:

@@ -19,14 +19,15 @@ class Viewers:
         self._shown: WeakValueDictionary[str, Run] = WeakValueDictionary()
         self._readers: Counter[str] = Counter()
         self._next: defaultdict[str, list[Run]] = defaultdict(list)
+        self._refusals: dict[str, str] = {}
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def reading(self, tab: str, run: Run) -> Iterator[None]:
         """While inside, the tab shows the run. If it was the last to do so and the run has not
         ended, it is put aside, and can go on from there."""
+        self.show(tab, run)
         with self._lock:
-            self._shown[tab] = run
             self._readers[run.id] += 1
         try:
             yield
@@ -68,16 +69,27 @@ class Viewers:
                 run.leave()
 
     def show(self, tab: str, run: Run) -> None:
-        """The tab turns to a run without reading its events."""
+        """The tab turns to a run."""
         with self._lock:
             self._shown[tab] = run
+            self._refusals.pop(tab, None)
 
     def shown(self, tab: str) -> Run | None:
         """What the tab looks at."""
         return self._shown.get(tab)
 
+    def refuse(self, tab: str, sentence: str) -> None:
+        """What the tab asked for was refused: the sentence stands over what it shows, until it turns to a run."""
+        with self._lock:
+            self._refusals[tab] = sentence
+
+    def refusal(self, tab: str) -> str | None:
+        """The sentence that stands over what the tab shows."""
+        return self._refusals.get(tab)
+
     def forget(self, tab: str) -> None:
         """The tab is gone."""
         with self._lock:
+            self._refusals.pop(tab, None)
             self._shown.pop(tab, None)
             self._next.pop(tab, None)

@@ -16,7 +16,7 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from components import controls, drawing
-from components.bindings import Bindings
+from components.bindings import SKIP, Bindings
 from components.drawing import LINES, OFF, OWN, PICTURE
 from components.form import Form, fields_of
 from components.visitors import Visitors
@@ -196,6 +196,31 @@ def test_an_emptied_number_is_told_live_too(studio: Studio, form: Form, values: 
     made = Bindings(studio, Visitors(public=False), form)
     *_, (stage, *_rest) = made.live(request(tab="empty"), *values(width=None))
     assert "Width" in stage["message"]
+
+
+def test_a_refusal_stays_until_something_else_is_painted(studio: Studio, form: Form, values: Values) -> None:
+    made, tab = Bindings(studio, Visitors(public=False), form), request(tab="refused")
+    for width, said in ((128, "painted in"), (100, "Width must be"), (128, "painted in")):
+        *_, (stage, *_rest) = made.paint(tab, *values(steps=2, width=width))
+        developed = list(made.develop(tab))[-1]
+        assert said in stage["message"]
+        assert said in developed["message"]
+        assert (developed["state"] == "failed") == (width == 100)
+        assert all(step["full"] for step in developed["steps"])
+
+
+def test_a_refusal_leaves_alone_what_is_being_painted(
+    studio: Studio, form: Form, values: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(gr, "Warning", told.append)
+    made, tab = Bindings(studio, Visitors(public=False), form), request(tab="busy")
+    painting = made.paint(tab, *values(steps=60))
+    next(painting)
+    assert list(made.paint(tab, *values(width=100))) == [(SKIP,) * 4]
+    assert "Width must be" in told[0]
+    *_, (stage, *_rest) = painting
+    assert stage["state"] == "finished"
 
 
 def test_a_page_whose_memory_runs_out_says_what_to_do_and_the_next_press_paints(
