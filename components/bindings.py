@@ -191,7 +191,7 @@ class Bindings:
         for value in view.developed(run, DEVELOP_S):
             if self._shown(request) is not run:
                 return
-            yield value | self._refused(request)
+            yield self._refused(request, value)
 
     def stop(self, request: gr.Request) -> None:
         """Stop what this tab shows."""
@@ -411,11 +411,15 @@ class Bindings:
             return SKIP, SKIP, SKIP, SKIP
         self._viewers.refuse(str(request.session_hash), str(error))
         view = stage.View.of(run, session).value if run is not None else stage.IDLE | {"session": session}
-        return view | self._refused(request), SKIP, SKIP, SKIP
+        return self._refused(request, view), SKIP, SKIP, SKIP
 
-    def _refused(self, request: gr.Request) -> dict[str, Any]:
+    def _refused(self, request: gr.Request, view: dict[str, Any]) -> dict[str, Any]:
+        """A view with the sentence that stands over it. What was put aside can still be gone on with."""
         sentence = self._viewers.refusal(str(request.session_hash))
-        return {} if sentence is None else {"state": "failed", "message": sentence}
+        if sentence is None:
+            return view
+        state = view["state"] if view["state"] in ("paused", "stopped") else "failed"
+        return view | {"state": state, "message": sentence}
 
 
 def _until_it_ends(run: Run) -> None:

@@ -209,6 +209,18 @@ def test_a_refusal_stays_until_something_else_is_painted(studio: Studio, form: F
         assert all(step["full"] for step in developed["steps"])
 
 
+def test_what_was_put_aside_can_be_gone_on_with_after_a_refusal(studio: Studio, form: Form, values: Values) -> None:
+    made, tab = Bindings(studio, Visitors(public=False), form), request(tab="put aside")
+    painting = made.paint(tab, *values(steps=60))
+    next(painting)
+    made.pause(tab)
+    list(painting)
+    *_, (stage, *_rest) = made.paint(tab, *values(width=100))
+    assert (stage["state"], "Width must be" in stage["message"]) == ("paused", True)
+    *_, (stage, *_rest) = made.go_on(tab, *values(steps=60))
+    assert stage["state"] == "finished"
+
+
 def test_a_refusal_leaves_alone_what_is_being_painted(
     studio: Studio, form: Form, values: Values, monkeypatch: pytest.MonkeyPatch
 ) -> None:
