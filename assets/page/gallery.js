@@ -44,9 +44,12 @@ const EMPTY_TRASH = "Nothing was thrown away. What you throw away can be brought
 
 async function begin() {
   round += 1;
-  const mine = round, answer = await ask("page", { ...search(), count: PAGE });
-  if (mine !== round) return;
-  if (answer.message) return;
+  const mine = round;
+  let answer;
+  try {
+    answer = await ask("page", { ...search(), count: PAGE });
+  } catch { return void setTimeout(() => { if (mine === round) begin(); }, RETRY_MS); } // the connection is gone
+  if (mine !== round || answer.message) return;
   if (!answer.pictures) return void setTimeout(begin, PAUSE_MS); // the page was not yet told who looks
   pictures = [];
   more = true;

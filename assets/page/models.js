@@ -36,10 +36,16 @@ function link(text, address) {
 
 async function begin() {
   round += 1;
-  const mine = round;
-  if (side === "catalogue") return catalogue(mine);
-  const answer = await ask("page", { text: search.value, kind });
+  const mine = round, inCatalogue = side === "catalogue";
+  let answers;
+  try {
+    answers = await Promise.all(inCatalogue ? [ask("catalogue"), ask("progress")] : [ask("page", { text: search.value, kind })]);
+  } catch { return void setTimeout(() => { if (mine === round && visible()) begin(); }, LOOK_MS); } // the connection is gone
   if (mine !== round) return;
+  if (inCatalogue) catalogue(...answers); else here(...answers);
+}
+
+function here(answer) {
   if (!answer.models) return void setTimeout(begin, PAUSE_MS); // the page was not yet told who looks
   find("sides").hidden = !answer.owner;
   search.placeholder = answer.owner ? "Find by name, family or trigger word" : "Find by name or family";
@@ -179,9 +185,7 @@ async function fetchThumbs() {
 
 // ---- the catalogue
 
-async function catalogue(mine) {
-  const [answer, now] = await Promise.all([ask("catalogue"), ask("progress")]);
-  if (mine !== round) return;
+function catalogue(answer, now) {
   if (!answer.entries) return void setTimeout(begin, PAUSE_MS);
   entries = answer.entries;
   progress = now;
@@ -254,7 +258,7 @@ function agree(entry, acts) {
 }
 
 async function change(what, entry, accepted = false) {
-  const answer = await ask(what, { name: entry.name, accepted });
+  const answer = await ask(what, { name: entry.name, accepted }).catch(({ message }) => ({ message }));
   if (answer.message) progress[entry.name] = { phase: "failed", sentence: answer.message, done: 0, total: 0 };
   else progress = answer;
   if (accepted && !answer.message) entries.filter((each) => each.licence.name === entry.licence.name).forEach((each) => { each.accepted = true; });
@@ -275,7 +279,9 @@ function follow() {
   clearTimeout(following);
   if (!Object.values(progress).some((now) => !["here", "cancelled", "failed"].includes(now.phase))) return;
   following = setTimeout(async () => {
-    if (visible() && side === "catalogue") { progress = await ask("progress"); redraw(); }
+    try {
+      if (visible() && side === "catalogue") { progress = await ask("progress"); redraw(); }
+    } catch { /* the connection is gone: it is asked for again */ }
     follow();
   }, EVERY_MS);
 }

@@ -85,6 +85,14 @@ def test_it_grows_on_after_the_connection_was_gone(gallery: Page, filled: list[s
     expect(gallery.locator(".sw-tile")).to_have_count(COUNT)
 
 
+def test_what_is_looked_for_without_a_connection_comes_with_one(gallery: Page) -> None:
+    gallery.route("**/component_server/**", lambda route: route.abort())
+    with gallery.expect_event("requestfailed"):
+        gallery.get_by_role("searchbox", name="Search your prompts").fill("fox numb")
+    gallery.unroute("**/component_server/**")
+    expect(gallery.locator(".sw-state")).to_have_text("14 pictures")
+
+
 def test_words_and_filters_narrow_it_down(gallery: Page) -> None:
     gallery.get_by_role("searchbox", name="Search your prompts").fill("fox numb")
     expect(gallery.locator(".sw-state")).to_have_text("14 pictures")

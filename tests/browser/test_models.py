@@ -108,6 +108,19 @@ def test_what_goes_wrong_is_told_and_can_be_thrown_away(models: Page, hub: Hub) 
     expect(row).not_to_contain_text("any more")
 
 
+def test_without_a_connection_it_is_told_and_found_again_with_one(models: Page) -> None:
+    models.get_by_role("button", name="Get more").click()
+    row, questions = models.locator(f'[data-name="{TINY}"]'), "**/component_server/**"
+    row.get_by_role("button", name="Download").click()
+    models.route(questions, lambda route: route.abort())
+    row.get_by_role("button", name="Accept and download").click()
+    expect(row).to_contain_text("The studio cannot be reached.")
+    with models.expect_event("requestfailed"):
+        models.get_by_role("button", name="Yours").click()
+    models.unroute(questions)
+    expect(models.locator(".sw-m-list > li")).to_have_count(6)
+
+
 def test_a_control_net_is_chosen_on_the_canvas(models: Page, served: Served) -> None:
     models.get_by_role("button", name="Use lines on the canvas").click()
     expect(models.locator("#control-0 input")).to_have_value("lines")
