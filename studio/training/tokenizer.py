@@ -14,8 +14,13 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 def build(edition: Edition, folder: Path) -> CLIPTokenizer:
-    """Train the merges until each word is one token, write CLIP's vocab.json and merges.txt into
-    ``folder``, and load them back as a CLIPTokenizer. Other words fall apart into pieces."""
+    """The tokenizer in ``folder``. Where there is none yet, the merges are trained until each word is one token,
+    CLIP's vocab.json and merges.txt are written, and loaded back as a CLIPTokenizer; other words fall apart into
+    pieces. It is made once: the trainer breaks ties by chance, so another would have other numbers for some words than
+    the weights that were trained with this one."""
+    if (folder / "tokenizer_config.json").exists():
+        kept: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder)
+        return kept
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     bpe.normalizer = normalizers.Lowercase()
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

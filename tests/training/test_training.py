@@ -122,6 +122,10 @@ def test_every_word_of_the_world_is_one_token(edition: Edition, tmp_path: Path) 
     assert len(made("Istanbul", add_special_tokens=False).input_ids) > 1
 
 
+def test_what_goes_on_training_keeps_the_numbers_of_its_words(tmp_path: Path) -> None:
+    assert tokenizer.build(CPU, tmp_path).get_vocab() == tokenizer.build(CPU, tmp_path).get_vocab()
+
+
 def test_a_batch_is_trained_at_every_noise_and_mostly_where_outlines_are_decided() -> None:
     schedule = denoiser.training_schedule()
     alphas = schedule.alphas_cumprod
