@@ -10,6 +10,9 @@ from weakref import WeakValueDictionary
 
 from studio import Run
 
+MOST_REFUSALS = 1_000
+"""Tabs whose last refusal is remembered; a tab that goes without a word, as programs do, never takes its own back."""
+
 
 class Viewers:
     """Safe from any thread. It keeps no run alive: a tab that went without a word, as programs do, looks at its
@@ -81,7 +84,10 @@ class Viewers:
     def refuse(self, tab: str, sentence: str) -> None:
         """What the tab asked for was refused: the sentence stands over what it shows, until it turns to a run."""
         with self._lock:
+            self._refusals.pop(tab, None)
             self._refusals[tab] = sentence
+            if len(self._refusals) > MOST_REFUSALS:
+                del self._refusals[next(iter(self._refusals))]
 
     def refusal(self, tab: str) -> str | None:
         """The sentence that stands over what the tab shows."""

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from components.looking import Looking
-from components.viewers import Viewers
+from components.viewers import MOST_REFUSALS, Viewers
 from components.visitors import Visitors
 from studio import GenerationRequest, Run, Studio
 
@@ -125,3 +125,12 @@ def test_what_a_tab_looks_at_is_not_kept_for_it() -> None:
     del run
     assert gone() is None
     assert viewers.shown("one") is None
+
+
+def test_refusals_of_tabs_that_never_come_back_are_remembered_up_to_a_number() -> None:
+    viewers = Viewers()
+    for tab in range(MOST_REFUSALS + 1):
+        viewers.refuse(str(tab), f"refused {tab}")
+    assert viewers.refusal("0") is None
+    assert viewers.refusal("1") == "refused 1"
+    assert viewers.refusal(str(MOST_REFUSALS)) == f"refused {MOST_REFUSALS}"
