@@ -46,17 +46,20 @@ class _Tensors:
 
     def __init__(self) -> None:
         self.named: dict[str, Tensor] = {}
-        self._names: dict[tuple[int, torch.Size], str] = {}
+        self._names: dict[tuple[int, torch.Size, tuple[int, ...]], str] = {}
+        self._storages: set[int] = set()
 
     def name(self, tensor: Tensor) -> str:
-        key = tensor.data_ptr(), tensor.shape
+        key = tensor.data_ptr(), tensor.shape, tensor.stride()
         if key not in self._names:
-            name = f"t{len(self.named)}"
+            name, storage = f"t{len(self.named)}", tensor.untyped_storage()
             if tensor.dim() == 4 and not tensor.is_contiguous():
                 name, tensor = name + CHANNELS_LAST, tensor.permute(0, 2, 3, 1)
-            # A copy where the memory is not its own: safetensors refuses views that overlap.
-            own = tensor.untyped_storage().nbytes() == tensor.nbytes
-            self.named[name] = tensor.contiguous() if own else tensor.clone()
+            # A copy where the memory is not its own: safetensors refuses views that overlap. Latents packed into
+            # tokens and the same ones unpacked may be two views of one memory.
+            own = storage.nbytes() == tensor.nbytes and storage.data_ptr() not in self._storages
+            self._storages.add(storage.data_ptr())
+            self.named[name] = tensor.contiguous() if own else tensor.clone(memory_format=torch.contiguous_format)
             self._names[key] = name
         return self._names[key]
 
@@ -173,7 +176,8 @@ def _unpacked(
     noise = tuple(tensors[name] for name in told["noise"])
     for state in noise:
         torch.Generator("cpu").set_state(state)  # refuses what is no state
-    scheduler = {str(name): _value(value, tensors, noisy) for name, value in told["scheduler"].items()}
+    latents = _maybe_packed(tensors[told["latents"]], noisy)
+    scheduler = {str(name): _value(value, tensors, latents) for name, value in told["scheduler"].items()}
     return RecordedStep(
         timestep=_finite(told["timestep"]),
         level=NoiseLevel(_finite(told["alpha"]), _finite(told["sigma"])),
@@ -181,7 +185,7 @@ def _unpacked(
         noisy=noisy,
         denoised=_latents(tensors[told["denoised"]], noisy),
         guidance=guidance,
-        after=Snapshot(_latents(tensors[told["latents"]], noisy), scheduler, noise),
+        after=Snapshot(latents, scheduler, noise),
         decode=decode,
         pictures={name: picture for name, picture in pictures.items() if _is_preview(picture, len(noisy))},
     )
@@ -197,6 +201,13 @@ def _latents(tensor: Tensor, like: Tensor | None = None) -> Tensor:
     if not tensor.is_floating_point() or (like is not None and tensor.shape != like.shape):
         raise ValueError("not latents")
     return tensor
+
+
+def _maybe_packed(tensor: Tensor, like: Tensor) -> Tensor:
+    """Latents as their scheduler has them: transformers' are packed into tokens, as many numbers in another shape."""
+    if len(tensor) != len(like) or tensor.numel() != like.numel():
+        raise ValueError("not latents")
+    return _latents(tensor)
 
 
 def _value(value: Any, tensors: Mapping[str, Tensor], like: Tensor) -> Any:

@@ -161,6 +161,16 @@ def test_through_the_seams_it_is_the_bare_pipeline_and_branches(studio: Studio, 
     branches_agree(studio, run)
 
 
+@pytest.mark.parametrize("sampler", ["Euler", "DPM++ 2M"])
+@pytest.mark.parametrize("name", CASES)
+def test_a_saved_run_goes_on_to_the_bit(studio: Studio, tmp_path: Path, name: str, sampler: str) -> None:
+    run = painted(studio.submit(asked(name, sampler=sampler)))
+    run.save(tmp_path / "run.stepwise")
+    opened = studio.open(tmp_path / "run.stepwise")
+    assert all(map(torch.equal, (step.noisy for step in opened.steps), (step.noisy for step in run.steps)))
+    assert torch.equal(painted(studio.branch(opened, 3)).steps[-1].latents, run.steps[-1].latents)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_two_jobs_in_one_batch_are_what_they_are_alone(studio: Studio, name: str) -> None:
     requests = [asked(name, prompt=words, seed=seed, steps=4 + seed) for seed, words in enumerate(("a cat", "a dog"))]
