@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from html import escape
@@ -19,7 +20,7 @@ from PIL import Image
 
 from components import fitting, footer, how, recent, stage, tree
 from components.controls import LOCKED
-from components.form import Form, fields_of
+from components.form import Form, fields_of, whole_number
 from components.listening import is_behind, is_listening
 from components.loading import Downloading
 from components.suggestions import on_unknown
@@ -50,7 +51,7 @@ class Bindings:
 
     def __init__(self, studio: Studio, visitors: Visitors, form: Form) -> None:
         self._studio, self._visitors, self._form = studio, visitors, form
-        self._viewers = Viewers()
+        self._viewers, self._catching_up = Viewers(), threading.Lock()
 
     # Painting
 
@@ -119,7 +120,7 @@ class Bindings:
         changes = self._changes(run, values)
         for name, text in (("remaining", remaining), ("noise_seed", noise_seed)):
             if str(text or "").strip():
-                changes[name] = _whole(str(text), name)
+                changes[name] = whole_number(str(text), name)
         yield from self._branched(request, lambda: self._studio.branch(run, int(at or 0), lease_s=LEASE_S, **changes))
 
     def go_on(self, request: gr.Request, *values: Any) -> Iterator[Shown]:
@@ -146,16 +147,17 @@ class Bindings:
         """What a page shows when it opens: the newest run of whoever opens it, live ones left out. One that is
         being painted, in another tab perhaps, is followed; one put aside because its page was gone goes on."""
         owner = self._visitors.owner(request)
-        runs = [run for run in self._studio.runs.of(owner) if not run.draft]
-        if not runs:
+        run = self._newest(owner)
+        if run is None:
             yield stage.IDLE | {"session": self._visitors.admit(request)}, self._recent(owner), SKIP, SKIP
             return
-        run = runs[-1]
         if run.unwanted:  # its page has just gone, and the engine is about to put it aside
             _until_it_ends(run)
-        if run.paused and not run.pause_asked:
-            with contextlib.suppress(StudioError):  # a full queue, say: then it stays put aside
-                run = self._studio.go_on(run, LEASE_S)
+        with self._catching_up:  # of two tabs that come back together, one goes on with it and the other follows
+            run = self._newest(owner) or run
+            if run.paused and not run.pause_asked:
+                with contextlib.suppress(StudioError):  # a full queue, say: then it stays put aside
+                    run = self._studio.go_on(run, LEASE_S)
         if run.ended:
             yield self._open(request, run)
         else:
@@ -174,7 +176,7 @@ class Bindings:
                 position += len(events)
                 if self._viewers.shown(tab) is not run:
                     return
-                if not status.state.ready:
+                if not status.state.ready and not run.evaluations:  # later, it is somebody else's model
                     view.value = view.value | {"state": "loading", "message": status.state.message}
                 view.begin(run)
                 yield view.take(stage.newest(events) if waited else events), SKIP, *begun
@@ -396,6 +398,10 @@ class Bindings:
         run = self._viewers.shown(str(request.session_hash))
         return run if run is not None and run.owner == self._visitors.owner(request) else None
 
+    def _newest(self, owner: str) -> Run | None:
+        """The newest run of an owner's, live ones left out."""
+        return next((run for run in reversed(self._studio.runs.of(owner)) if not run.draft), None)
+
     def _recent(self, owner: str) -> list[str]:
         return recent.newest(self._studio.collection, owner)
 
@@ -441,10 +447,3 @@ def _renew(run: Run, request: gr.Request) -> bool:
     if heard := is_listening(request):
         run.renew()
     return heard
-
-
-def _whole(text: str, name: str) -> int:
-    if not text.strip().isdecimal() or len(text) > 12:
-        label = {"remaining": "Steps to come", "noise_seed": "Noise seed"}[name]
-        raise gr.Error(f"{label} is a whole number, or empty to leave it as it is.", print_exception=False)
-    return int(text)

@@ -272,3 +272,15 @@ def _parsed(text: Any) -> Any:
         return json.loads(text)
     except (TypeError, ValueError):
         return None
+
+
+def whole_number(text: str, name: str) -> int:
+    """What was typed where a branch may be told a number.
+
+    Raises:
+        gr.Error: if it is none.
+    """
+    if not text.strip().isdecimal() or len(text) > 12:
+        label = {"remaining": "Steps to come", "noise_seed": "Noise seed"}[name]
+        raise gr.Error(f"{label} is a whole number, or empty to leave it as it is.", print_exception=False)
+    return int(text)

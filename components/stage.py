@@ -16,11 +16,11 @@ from typing import Any
 import gradio as gr
 
 from components import served
-from studio import prompt_schedule
 from studio.contact_sheet import grid
 from studio.events import Cancelled, Event, Failed, Finished, Paused, Produced, Queued, Started, Step
 from studio.request import GenerationRequest
 from studio.run import Run
+from studio.timeline.words import are_scheduled, words_in_force
 
 ASSETS = Path(__file__).parent.parent / "assets" / "page"
 DEVELOPED_AT_ONCE = 4
@@ -59,8 +59,7 @@ class View:
 
     def __init__(self, request: GenerationRequest, session: str = "") -> None:
         columns, rows = grid(request.batch_size)
-        self._words = _words(request)
-        self._request = request
+        self._request, self._scheduled = request, are_scheduled(request)
         self.value: dict[str, Any] = IDLE | {
             "state": "queued",
             "message": "waiting for its turn",
@@ -123,8 +122,8 @@ class View:
     def entry(self, index: int, sigma: float, preview: bytes | None) -> dict[str, Any]:
         """One step of the strip."""
         entry: dict[str, Any] = {"sigma": round(sigma, 4), "src": data_uri(preview) if preview else ""}
-        if self._words:
-            entry["words"] = self._words[min(index, len(self._words) - 1)]
+        if self._scheduled:
+            entry["words"] = words_in_force(self._request, index)[0]
         return entry
 
     def _served(self, clips: Iterable[Path]) -> list[str]:
@@ -137,7 +136,6 @@ class View:
                 place = f"{ahead} before it in the queue" if ahead else "its turn is next"
                 return {"message": place + ("" if wait_s is None else f", in about {_duration(wait_s)}")}
             case Started():
-                self._words = _words(self._request, event.evaluations)
                 led = _led(self._request, event.evaluations)
                 return {"state": "painting", "message": "", "total": event.evaluations, "kept": event.kept, "led": led}
             case Step():
@@ -174,12 +172,3 @@ def _led(request: GenerationRequest, evaluations: int) -> list[dict[str, Any]]:
     """From which recorded step to which each ControlNet acts."""
     acting = [(unit.model, unit.acts(evaluations)) for unit in request.control if unit.weight]
     return [{"name": name, "from": steps.start, "to": steps.stop} for name, steps in acting if steps]
-
-
-def _words(request: GenerationRequest, evaluations: int = 0) -> tuple[str, ...]:
-    """The prompt in force at each recorded step, if it is scheduled."""
-    if not prompt_schedule.is_scheduled(request.prompt):
-        return ()
-    words = prompt_schedule.words(request.prompt, request.steps)
-    each = max(1, round(evaluations / request.steps)) if evaluations else 1
-    return tuple(text for text in words for _ in range(each))

@@ -23,6 +23,8 @@ class Active:
     started: float = field(default_factory=time.perf_counter)
     served_s: float = 0.0
     """Engine time of its forwards, those it shared counted whole."""
+    step_s: float = 0.0
+    """Its share of the engine's time since its last step."""
     aside_s: float = 0.0
     """Rounds that others had."""
 

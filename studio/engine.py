@@ -17,7 +17,7 @@ from functools import partial
 
 import torch
 
-from studio import forecast, prompt_schedule
+from studio import forecast
 from studio.active import Active
 from studio.canvas.start import control_map, start_of
 from studio.diffusion import joining, preview
@@ -49,6 +49,7 @@ from studio.status import Status
 from studio.timeline.forward import Forward
 from studio.timeline.record import RecordedStep
 from studio.timeline.runs import Runs
+from studio.timeline.words import words_in_force
 from studio.turns import in_turn, may_join
 
 log = logging.getLogger("stepwise")
@@ -148,6 +149,8 @@ class Engine:
         Raises:
             StudioError: if that cannot be seen.
         """
+        while run.parent is not None and index < run.kept:
+            run = run.parent  # which painted that step
         model = self.model(run.request.model)
         origin, branch = run.leaving(index)
         request = dataclasses.replace(run.request, branch=branch)
@@ -159,8 +162,7 @@ class Engine:
         while painting.waiting is not None and painting.waiting.module is not model.denoiser:
             painting.answer(model.compute(painting.waiting, painting.waiting.arguments))
         assert painting.waiting is not None
-        step = min(run.midway.steps(request.sampler, index) + 1, request.steps)
-        prompt, _ = lora_tags(prompt_schedule.words_at(request.prompt, step, request.steps))
+        prompt, _ = lora_tags(words_in_force(run.request, index)[0])
         model.adapters.activate(painting.loras)
         try:
             vocabulary = Vocabulary(model.tokenizer, given.embeddings)
@@ -188,6 +190,8 @@ class Engine:
         for run in self._jobs.waiting():
             if run.unwanted and self._jobs.remove(run):
                 run.post(put_aside(run))
+            elif run.parent is not None and run.parent.evaluations and not run.ready:
+                run.parent.renew()  # nobody looks at one that is painted again for its branches' sake
         self.shelf.stop_unless({EMBEDDED, *(run.request.model for run in self._jobs.waiting())})
         while taken := self._jobs.take(0 if self._active else IDLE_WAIT_S, self._has_turn):
             if taken.unwanted:
@@ -298,9 +302,9 @@ class Engine:
         self.forwards += 1
         took = time.perf_counter() - began
         self._pace.count(group[0].kind, sum(rows), took)
-        self._status.count(len(group), took)
         for active in group:
             active.served_s += took
+            active.step_s += took / len(group)
         for active, part in zip(group, answers, strict=True):
             self._advance(active, partial(active.painting.answer, part))
 
@@ -359,6 +363,7 @@ class Engine:
 
     def _fail(self, run: Run, error: Exception) -> None:
         self._behind.submit(run.post, failure(run, error))
+        self._behind.submit(self._runs.settle)
 
     def _see(self, active: Active, seen: StepSeen) -> None:
         """The step seam: record what happened, and have it previewed behind the denoising."""
@@ -374,6 +379,8 @@ class Engine:
             decode=self.decoder(run.request),
         )
         run.recording.append(record)
+        self._status.count(active.step_s)
+        active.step_s = 0.0
         start = active.painting.given.start
         if (
             start is not None
@@ -413,6 +420,7 @@ def _resume(request: GenerationRequest, parent: Run | None, model: LoadedModel) 
     """
     if parent is None or request.branch is None or request.branch.at == 0:
         return None
-    if parent.weights_hash() != model.weights_hash():
+    # Of one loading they are the same, and need not be waited for while the files are still read.
+    if parent.weights_hash is not model.weights_hash and parent.weights_hash() != model.weights_hash():
         raise NothingToBranch(f"This run was painted with other weights of {request.model} than are there now.")
     return resume(request, parent.steps, parent.midway, model.family)

@@ -27,7 +27,8 @@ class Jobs:
         self._closed = False
 
     def __len__(self) -> int:
-        return sum(len(waiting) for waiting in self._owners.values())
+        with self._changed:
+            return sum(len(waiting) for waiting in self._owners.values())
 
     @property
     def closed(self) -> bool:

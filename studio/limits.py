@@ -264,6 +264,9 @@ def check_fits(request: GenerationRequest, fitting: Fitting, limits: Limits = Li
         _check_number("clip_skip", request.clip_skip, 1, fitting.clip_layers, "Clip skip for this model")
     if fitting.flow and any(unit.mode != BALANCED for unit in request.control):
         raise RequestRefused("control", f"With this model a ControlNet's control mode is always {BALANCED!r}.")
+    if len(request.control) > fitting.controls:
+        most = "one ControlNet leads" if fitting.controls == 1 else f"up to {fitting.controls} ControlNets lead"
+        raise RequestRefused("control", f"With this model {most} a run: switch the others off.")
     for field in ("width", "height"):
         if getattr(request, field) % fitting.multiple:
             raise RequestRefused(field, f"{_named(field)} must be a multiple of {fitting.multiple} for this model.")

@@ -87,6 +87,8 @@ class Fitting:
     """That guidance."""
     from_picture: bool = True
     """Whether there is a way to start from a picture, or to look at one."""
+    controls: int = 4
+    """How many ControlNets may lead it at once."""
     needs_picture: bool = False
     """Whether it paints nothing without one."""
     edits: bool = False

@@ -240,10 +240,10 @@ class Run:
         """
         from studio.timeline import file_format  # here, since it loads PyTorch
 
-        steps = self.recording.steps
-        if not steps:
+        newest = self.recording.newest
+        if newest is None:
             return
-        decode = steps[0].decode
+        decode = newest.decode
         self.recording.spill(
             file,
             lambda steps, path: file_format.write(path, steps, {}),

@@ -45,17 +45,18 @@ class Status:
             self._state = dataclasses.replace(self._state, ready=False, message=message)
 
     def ready(self, placement: str, plan: str = "") -> None:
-        """It can paint."""
+        """It can paint; a ``plan`` is told until there is another."""
         with self._lock:
+            plan = plan or self._state.plan
             self._state = dataclasses.replace(self._state, ready=True, message="ready", placement=placement, plan=plan)
 
-    def count(self, runs: int, seconds: float) -> None:
-        """One forward for that many runs took that long."""
+    def count(self, seconds: float) -> None:
+        """A run's step took that long; of forwards for several runs, its share."""
         with self._lock:
-            each, before = seconds / runs, self._state.step_s
+            before = self._state.step_s
             self._denoising_s += seconds
-            mean = each if not before else 0.9 * before + 0.1 * each
-            self._state = dataclasses.replace(self._state, step_s=mean, steps=self._state.steps + runs)
+            mean = seconds if not before else 0.9 * before + 0.1 * seconds
+            self._state = dataclasses.replace(self._state, step_s=mean, steps=self._state.steps + 1)
 
     def previewed(self, seconds: float) -> None:
         """A preview took that long."""

@@ -191,12 +191,13 @@ class Studio:
         from studio.timeline import saved  # here, since it loads PyTorch
 
         run, pictures = saved.open_run(path, owner, self._decoder)
-        self._check_models(run.request)
+        self.library.check(run.request)
         for name, png in pictures.items():
             self.collection.restore(name, png, owner)
         run.pictures = self._pictures(run)
         run.began_from = self._forward(run) if self._starts_from_picture(run) else None
         self.runs.add(run)
+        self.runs.settle()
         return run
 
     def words(self, run: Run, index: int) -> list[WordMap]:
@@ -269,10 +270,14 @@ class Studio:
     def take_up(self) -> list[Run]:
         """Paint what an earlier process over the same outputs was asked for and had not ended when it was
         closed or killed: under the same ids, from the first step on. Those whose models or pictures are
-        gone are left out, and those that were with two processes when they were killed."""
+        gone are left out, and those that were with two processes when they were killed. Where one asks for what
+        only a look through the folders finds, such as a single file or a LoRA, it is waited for."""
         before: dict[tuple[str, GenerationRequest], Run] = {}
-        taken = []
-        for entry in self._journal.left():
+        taken, left = [], self._journal.left()
+        if not all(self.library.has_all_of(entry.request) for entry in left):
+            self._imported.wait()
+            self.library.rescan()
+        for entry in left:
             try:
                 finished = self.collection.history.made_by(entry.run) >= entry.request.batch_size
                 if not finished and entry.tries < MOST_TRIES:
@@ -317,7 +322,7 @@ class Studio:
 
     def _queue(self, run: Run, tries: int = 1) -> Run:
         """Let a run wait, for the first time or again; what is not a draft is noted down first."""
-        self._check_models(run.request)
+        self.library.check(run.request)
         run.pictures = self._pictures(run)
         run.when_ended = self._ended
         try:
@@ -339,17 +344,6 @@ class Studio:
             self._journal.drop(run.id)
         except OSError:  # the run has ended all the same; at worst the next process paints it again
             log.exception("the entry of run %s could not be removed", run.id)
-
-    def _check_models(self, request: GenerationRequest) -> None:
-        self.library.folder(request.model)
-        fitting = self.library.fitting(request.model)
-        if fitting is not None:
-            limits.check_fits(request, fitting)
-        if request.vae:
-            self.library.vae(request.model, request.vae)
-        self.library.loras(request.prompt)
-        for unit in request.control:
-            self.library.control_folder(unit.model)
 
     def _pictures(self, run: Run) -> dict[str, Path]:
         return {name: self.collection.start(name, run.owner) for name in run.request.pictures}

@@ -16,8 +16,17 @@ from studio.errors import ModelUnavailable, RequestRefused
 from studio.events import Cancelled, Failed, Finished, Paused, Produced, Queued, Started, Step
 from studio.gallery import infotext, pictures
 from studio.models.loader import LoadedModel
+from tests.conftest import painting
 
 SMALL: dict[str, Any] = {"model": "tiny-v", "width": 64, "height": 64, "prompt": "a cat"}
+
+
+@pytest.fixture(scope="module")
+def studio(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """One of its own: a model that runs out of memory is kept leaner from then on, and paints a little otherwise."""
+    settings = Settings(models=(models,), outputs=tmp_path_factory.mktemp("outputs"), device="cpu", precision="fp32")
+    with Studio(settings) as running:
+        yield painting(running)
 
 
 def asked(**values: Any) -> GenerationRequest:

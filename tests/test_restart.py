@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -10,10 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from studio import GenerationRequest, Run, Settings, Studio
 from studio.events import Finished
+from studio.gallery.pictures import LOCAL
 from studio.journal import Journal
+from studio.request import Branch
 
 ASKED = GenerationRequest(model="tiny-v", width=64, height=64, prompt="a cat", steps=12, seed=5, sampler="Euler a")
 KILLED = """
@@ -106,3 +111,30 @@ def test_a_spoilt_file_is_passed_over(tmp_path: Path, text: str) -> None:
     (tmp_path / "spoilt.json").write_text(text)
     assert Journal(tmp_path).left() == []
     assert not list(tmp_path.glob("*"))
+
+
+def test_what_asks_for_a_file_that_is_found_by_looking_is_taken_up(models: Path, tmp_path: Path) -> None:
+    layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_q"
+    (tmp_path / "loras").mkdir()
+    down, up = torch.zeros(2, 8), torch.zeros(8, 2)
+    save_file(
+        {f"{layer}.lora_down.weight": down, f"{layer}.lora_up.weight": up}, tmp_path / "loras" / "ink.safetensors"
+    )
+    run = Run(dataclasses.replace(ASKED, prompt="a cat <lora:ink>"), "ada")
+    Journal(tmp_path / ".queue").write(run)
+    pretend_its_process_is_gone(tmp_path)
+    with Studio(Settings(models=(models, tmp_path / "loras"), outputs=tmp_path, device="cpu")) as studio:
+        assert [taken.id for taken in studio.take_up()] == [run.id]
+
+
+def test_a_branch_is_painted_however_long_the_steps_before_it_take_again(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.studio.TAKEN_UP_LEASE_S", 0.05)
+    before = dataclasses.replace(ASKED, steps=60)
+    run = Run(dataclasses.replace(before, prompt="a dog", branch=Branch(request=before, at=50)), LOCAL)
+    Journal(tmp_path / ".queue").write(run)
+    pretend_its_process_is_gone(tmp_path)
+    with studio_over(models, tmp_path) as studio:
+        (taken,) = studio.take_up()
+        assert isinstance(list(taken)[-1], Finished)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from diffusers.utils import set_adapter_layers, set_weights_and_activate_adapters
@@ -76,8 +76,12 @@ class Adapters:
 
     @contextlib.contextmanager
     def reading(self, loras: Sequence[Lora]) -> Iterator[None]:
-        """Inside, the text encoders read with these."""
-        wanted = tuple((lora.adapter, lora.tag.text_weight) for lora in loras)
+        """Inside, the text encoders read with these; they read once, so with the weights that each begins with."""
+        begins: dict[str, float] = {}
+        for lora in loras:
+            begins[lora.adapter] = min(begins.get(lora.adapter, lora.tag.start), lora.tag.start)
+        first = (lora for lora in loras if lora.tag.start == begins[lora.adapter])
+        wanted = _added((lora.adapter, lora.tag.text_weight) for lora in first)
         if not wanted:
             yield
             return
@@ -130,7 +134,15 @@ class Adapters:
 
 def in_force(loras: Sequence[Lora], share: float) -> Active:
     """Those that act when that share of the steps is done."""
-    return tuple((lora.adapter, lora.tag.unet_weight) for lora in loras if lora.tag.start <= share < lora.tag.end)
+    return _added((lora.adapter, lora.tag.unet_weight) for lora in loras if lora.tag.start <= share < lora.tag.end)
+
+
+def _added(weights: Iterable[tuple[str, float]]) -> Active:
+    """Each adapter once: asked for twice, by a style and by the prompt, it acts with both weights together."""
+    added: dict[str, float] = {}
+    for adapter, weight in weights:
+        added[adapter] = added.get(adapter, 0.0) + weight
+    return tuple(added.items())
 
 
 def _switch(module: Any, wanted: Active) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.errors import ModelUnavailable, RequestRefused
+from studio import limits
+from studio.errors import ModelUnavailable, RequestRefused, StudioError
 from studio.models import beside
 from studio.models.beside import read_json
 from studio.models.family import Kind, Nature
@@ -18,6 +19,7 @@ from studio.models.scan import WHOLE_FILES, Found, candidates, describe, hub_cac
 from studio.presets import CLIP_TOKENIZER, FITTING, PRESETS, Fitting
 from studio.prompting.lora_tags import LoraTag, lora_tags
 from studio.prompting.names import named_in
+from studio.request import GenerationRequest
 
 EMBEDDED = "stepwise-embedded"
 EMBEDDED_QUICK = "stepwise-embedded-4-steps"
@@ -225,6 +227,31 @@ class Library:
         path = self.folder(name)
         found = next((found for found in self.found if found.path == path), None)
         return Source(path) if found is None else Source(path, found.nature, nearest(path, lenders(found, self.found)))
+
+    def check(self, request: GenerationRequest) -> None:
+        """Accept a request whose models are all here and go together.
+
+        Raises:
+            ModelUnavailable: if a model or a ControlNet that it names is not here.
+            RequestRefused: if a VAE or a LoRA is not, or it does not go with the model.
+        """
+        self.folder(request.model)
+        fitting = self.fitting(request.model)
+        if fitting is not None:
+            limits.check_fits(request, fitting)
+        if request.vae:
+            self.vae(request.model, request.vae)
+        self.loras(request.prompt)
+        for unit in request.control:
+            self.control_folder(unit.model)
+
+    def has_all_of(self, request: GenerationRequest) -> bool:
+        """Whether ``check`` accepts a request, and those of the runs that it branches from."""
+        try:
+            self.check(request)
+        except StudioError:
+            return False
+        return request.branch is None or self.has_all_of(request.branch.request)
 
     def lacking(self, found: Found) -> str:
         """Why nobody can paint with a checkpoint that was read, as a sentence; empty where one can."""

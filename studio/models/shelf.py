@@ -263,15 +263,17 @@ class Shelf:
         def stopped() -> bool:
             return stop.is_set() or self._closed.is_set()
 
-        reading = Reading(files(source), self._library.hashes, self._readers, tell, stopped)
+        reading, kept = Reading(files(source), self._library.hashes, self._readers, tell, stopped), ""
         try:
-            return load(source, name, placement, plan, reading.sha256)
+            model = load(source, name, placement, plan, reading.sha256)
+            kept = f"{name}: {plan.sentence}" if name not in OURS else ""
+            return model
         except StudioError:
             stop.set()
             raise
         finally:
             reading.loaded()
-            self._status.ready(str(placement), f"{name}: {plan.sentence}" if name not in OURS else "")
+            self._status.ready(str(placement), kept)
 
 
 def _told(name: str, error: StudioError | OSError) -> StudioError:

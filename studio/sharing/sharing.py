@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio import limits
+from studio.diffusion.midway import START
 from studio.durable import whole
 from studio.errors import OverAllowance
 from studio.gallery.pictures import LOCAL
@@ -130,14 +131,18 @@ class Sharing:
 
 def _work(run: Run) -> int:
     """What is to be painted: of a branch, the steps that remain."""
-    request = run.request
-    whole_run = limits.work(request)
-    return whole_run * max(request.steps - run.kept, 0) // max(request.steps, 1)
+    request, origin = run.request, run.parent
+    done = 0
+    if origin is not None:
+        before = origin.request
+        done = before.skipped if origin.midway == START else 0
+        done += origin.midway.steps(before.sampler, run.kept)
+    return limits.work(request) * max(request.steps - done, 0) // max(request.steps, 1)
 
 
 def _painted(run: Run) -> int:
     steps = max(run.evaluations - run.kept, 1)
-    return _work(run) if run.succeeded else _work(run) * min(len(run.recording), steps) // steps
+    return _work(run) if run.succeeded else _work(run) * min(run.recording.made, steps) // steps
 
 
 def _read(file: Path) -> Allowance:

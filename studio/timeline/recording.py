@@ -19,6 +19,10 @@ class Recording:
     def __init__(self) -> None:
         self.used = time.monotonic()
         """When it was last looked at."""
+        self.made = 0
+        """How many steps there ever were: what is forgotten was painted all the same."""
+        self.when_back: Callable[[], None] = lambda: None
+        """Called when the steps have come back from their file, and take memory again."""
         self._steps: list[RecordedStep] = []
         self._count = 0
         self._tensor_bytes = self._picture_bytes = 0
@@ -39,19 +43,24 @@ class Recording:
                 self._tensor_bytes += tensor.nbytes
         self._steps.append(step)
         self._count += 1
+        self.made = max(self.made, self._count)
 
     @property
     def steps(self) -> list[RecordedStep]:
         """All of them, read back from their file if that is where they are."""
         self.used = time.monotonic()
         with self._lock:
+            back = self._file is not None and self._read is not None
             if self._file is not None and self._read is not None:
-                steps = self._read(self._file)
+                read = self._read(self._file)
                 self._file.unlink(missing_ok=True)
                 self._file, self._seen, self._count = None, set(), 0
-                for step in steps:
+                for step in read:
                     self.append(step)
-            return list(self._steps)
+            steps = list(self._steps)
+        if back:
+            self.when_back()
+        return steps
 
     @property
     def newest(self) -> RecordedStep | None:

@@ -44,6 +44,7 @@ class Runs:
         """Keep a run."""
         with self._lock:
             self._runs[run.id] = run
+        run.recording.when_back = self.settle
 
     def find(self, run_id: str, owner: str) -> Run | None:
         """The run with that id, if it is this owner's."""

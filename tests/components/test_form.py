@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -281,3 +282,29 @@ def test_a_live_picture_that_was_put_aside_is_not_gone_on_with(studio: Studio, f
     *_, (stage, *_rest) = made.catch_up(request(tab="opened again"))
     assert stage["run"] != run.id
     assert studio.runs.of("local")[-1] is run, "nothing was painted on from it"
+
+
+def test_of_two_tabs_that_come_back_together_one_goes_on_and_the_other_follows(
+    studio: Studio, form: Form, values: Values
+) -> None:
+    made = Bindings(studio, Visitors(public=False), form)
+    run = studio.submit(GenerationRequest(steps=60))
+    next(event for event in run if isinstance(event, Step))
+    run.leave()
+    with ThreadPoolExecutor(4) as tabs:
+        shown = list(tabs.map(lambda number: list(made.catch_up(request(tab=f"back {number}")))[-1], range(4)))
+    (went_on,) = (other for other in studio.runs.tree(run) if other is not run)
+    assert {stage["run"] for stage, *_ in shown} == {went_on.id}
+
+
+def test_while_somebody_elses_model_loads_a_stage_says_what_it_paints(
+    studio: Studio, form: Form, values: Values
+) -> None:
+    made = Bindings(studio, Visitors(public=False), form)
+    states: list[str] = []
+    for stage, *_ in made.paint(request(tab="paints"), *values(steps=6)):
+        if stage.get("steps") and not states:
+            studio.status.tell("loading another")
+        states += [stage["state"]] if stage.get("steps") else []
+    studio.status.ready("cpu")
+    assert set(states) == {"painting", "finished"}

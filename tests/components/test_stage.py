@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from urllib.parse import unquote
 
 from components.stage import View
 from studio import GenerationRequest, Studio
 from studio.events import Cancelled, Event, Failed, Finished, Produced, Queued, Started, Step
+from studio.request import Branch
 
 
 def step(index: int, preview: bytes | None = b"jpeg") -> Step:
@@ -34,6 +36,13 @@ def test_steps_gather_in_order_and_a_dropped_preview_leaves_its_place() -> None:
     assert isinstance(steps, list)
     assert [bool(entry["src"]) for entry in steps] == [True, False, True]
     assert [entry["sigma"] for entry in steps] == [2.0, 1.0, 0.0]
+
+
+def test_each_step_has_the_words_it_was_painted_with_those_shared_with_another_run_too() -> None:
+    before = GenerationRequest(prompt="[a:b:1]", steps=4)
+    view = View(dataclasses.replace(before, prompt="c", branch=Branch(request=before, at=2)))
+    steps = view.take([Started(run="r", steps=4, evaluations=4), *map(step, range(4))])["steps"]
+    assert [entry["words"] for entry in steps] == ["a", "b", "c", "c"]
 
 
 def test_every_end_is_told() -> None:

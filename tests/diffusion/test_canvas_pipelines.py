@@ -248,3 +248,9 @@ def test_where_words_look_is_seen_in_a_run_with_control(studio: Studio, lines: l
     control = (ControlUnit(model=EMBEDDED_CONTROL, image=studio.inputs.add(lines[0])),)
     run = painted(studio.submit(asked(EMBEDDED, control=control)))
     assert [found.word for found in studio.words(run, 2)] == ["a", "cat"]
+
+
+def test_words_of_a_shared_step_are_those_of_the_run_that_painted_it(studio: Studio) -> None:
+    run = painted(studio.submit(GenerationRequest(prompt="a cat", model=EMBEDDED, steps=4, seed=1)))
+    branch = painted(studio.branch(run, 2, prompt="two dogs"))
+    assert [[found.word for found in studio.words(branch, step)] for step in (1, 2)] == [["a", "cat"], ["two", "dogs"]]

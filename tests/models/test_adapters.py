@@ -113,6 +113,18 @@ def test_two_at_once_are_neither_of_them_alone(studio: Studio) -> None:
     assert torch.allclose(latents(both), latents(swapped), atol=1e-4)
 
 
+def test_one_that_is_asked_for_twice_acts_with_both_weights_together(studio: Studio) -> None:
+    twice = painted(studio, "a cat <lora:voice:0.25><lora:voice:0.5>")
+    assert torch.equal(latents(twice), latents(painted(studio, "a cat <lora:voice:0.75>")))
+
+
+def test_one_whose_weight_changes_midway_is_read_with_the_weight_it_begins_with(studio: Studio) -> None:
+    changing = painted(studio, "a cat <lora:voice:0.5:end=0.5><lora:voice:0.9:start=0.5>")
+    whole = painted(studio, "a cat <lora:voice:0.5>")
+    assert torch.equal(changing.steps[1].latents, whole.steps[1].latents)
+    assert not torch.allclose(latents(changing), latents(whole), atol=1e-3)
+
+
 def test_it_acts_from_its_start_to_its_end(studio: Studio) -> None:
     plain, late = painted(studio, "a cat"), painted(studio, "a cat <lora:ink:start=0.5>")
     for step in (0, 1):

@@ -28,6 +28,7 @@ from studio.models.library import EMBEDDED
 from studio.request import Branch
 from studio.timeline import animation, frames_zip, lettering, strip_sheet, tree_sheet
 from studio.timeline.export import SUFFIXES, Kind, export, export_tree
+from studio.timeline.words import midway_of, words_in_force
 
 STEPS = 6
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -263,31 +264,31 @@ def test_data_of_pure_noise_and_pure_signal_is_json() -> None:
 )
 def test_words_in_force_follow_the_samplers_steps(sampler: str, words: str) -> None:
     request = GenerationRequest(prompt="[a:[b:c:2]:1]", negative_prompt="[x:y:2]", sampler=sampler, steps=4)
-    found = [frames_zip.words_in_force(request, index) for index in range(len(words))]
+    found = [words_in_force(request, index) for index in range(len(words))]
     assert "".join(prompt for prompt, _ in found) == words
     assert [negative for _, negative in found] == ["x" if letter in "ab" else "y" for letter in words]
 
 
 def test_a_call_beyond_the_samplers_steps_has_the_words_of_the_last() -> None:
     request = GenerationRequest(prompt="[a|b]", sampler="PLMS", steps=4)  # its first step is taken twice
-    assert [frames_zip.words_in_force(request, index)[0] for index in range(5)] == ["a", "b", "a", "b", "b"]
+    assert [words_in_force(request, index)[0] for index in range(5)] == ["a", "b", "a", "b", "b"]
 
 
 def test_words_in_force_after_another_sampler_took_over() -> None:
     before = GenerationRequest(prompt="[a:b:2]", sampler="Heun", steps=4)  # 7 records: aaaabbb
     after = dataclasses.replace(before, prompt="[c:d:3]", sampler="Euler", branch=Branch(request=before, at=3))
-    assert frames_zip.midway_of(before) == START
-    assert frames_zip.midway_of(after).kept == 2
+    assert midway_of(before) == START
+    assert midway_of(after).kept == 2
     later = dataclasses.replace(after, prompt="[e:f:3]", branch=Branch(request=after, at=4))
-    assert [frames_zip.words_in_force(after, index)[0] for index in range(5)] == ["a", "a", "a", "c", "d"]
-    assert [frames_zip.words_in_force(later, index)[0] for index in range(5)] == ["a", "a", "a", "c", "f"]
+    assert [words_in_force(after, index)[0] for index in range(5)] == ["a", "a", "a", "c", "d"]
+    assert [words_in_force(later, index)[0] for index in range(5)] == ["a", "a", "a", "c", "f"]
 
 
 def test_the_midway_of_a_request_is_that_of_its_run(studio: Studio, run: Run) -> None:
     changed = painted(studio.branch(run, 2, sampler="Heun", remaining=3))
     again = painted(studio.branch(changed, 4, cfg_scale=3.0))
     for one in (run, changed, again):
-        told = frames_zip.midway_of(one.request)
+        told = midway_of(one.request)
         assert (told.kept, told.at) == (one.midway.kept, one.midway.at)
 
 

@@ -107,3 +107,17 @@ def test_many_runs_do_not_grow_the_process(small: Studio) -> None:
         settled(small)
         assert small.runs.gauge.runs <= 6
         assert small.runs.gauge.used <= small.runs.gauge.budget
+
+
+def test_steps_that_come_back_and_runs_that_are_opened_push_others_out(small: Studio, tmp_path: Path) -> None:
+    runs = [painted(small, seed) for seed in range(5)]
+    settled(small)
+    for run in (*runs, *reversed(runs)):
+        assert run.steps
+        assert small.runs.gauge.used <= small.runs.gauge.budget
+        assert not run.recording.on_disk
+    runs[0].save(tmp_path / "run.stepwise")
+    for _ in range(8):
+        small.open(tmp_path / "run.stepwise")
+        assert small.runs.gauge.used <= small.runs.gauge.budget
+        assert small.runs.gauge.runs <= 6

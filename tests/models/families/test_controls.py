@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,9 @@ def test_one_for_another_family_is_told(studio: Studio) -> None:
         _ = studio.submit(asked(studio, "flux", control="sd3-lines")).result
     with pytest.raises(RequestRefused, match="always 'Balanced'"):
         studio.submit(asked(studio, "flux", unit={"mode": "My prompt is more important"}))
+
+
+def test_a_model_that_one_control_net_leads_says_so(studio: Studio) -> None:
+    request = asked(studio, "qwen")
+    with pytest.raises(RequestRefused, match="one ControlNet leads a run: switch the others off"):
+        studio.submit(replace(request, control=request.control * 2))
