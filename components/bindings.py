@@ -21,7 +21,7 @@ from PIL import Image
 from components import fitting, footer, how, recent, stage, tree
 from components.controls import LOCKED
 from components.form import Form, fields_of, whole_number
-from components.listening import is_behind, is_listening
+from components.listening import caught_up, renew
 from components.loading import Downloading
 from components.suggestions import on_unknown
 from components.viewers import Viewers
@@ -36,8 +36,6 @@ from studio.timeline import compare
 
 HEARTBEAT_S = 0.5
 """How often a waiting page is written to: Gradio notices a closed tab at the next writing."""
-BEHIND_S = 0.1
-"""How often a page that reads slowly is looked at."""
 LEASE_S = 15.0
 DEVELOP_S = 2.0
 """How long the steps of a finished run may be decoded for the strip; the rest stay as they were."""
@@ -82,7 +80,7 @@ class Bindings:
             if not may_be_shown():
                 gr.Info("It comes next, after what is being painted.")
             while not may_be_shown():
-                _renew(run, request)
+                renew(run, request)
                 yield SKIP, SKIP, SKIP, SKIP
                 time.sleep(HEARTBEAT_S)
 
@@ -171,17 +169,30 @@ class Bindings:
         with self._viewers.reading(tab, run):
             begun: tuple[Any, Any] = self._tree(run), SKIP if locked else run.request.seed
             while not (run.ended and position and not run.events_after(position, 0)):
-                waited = _caught_up(run, request)
+                waited = caught_up(run, request)
                 events = run.events_after(position, HEARTBEAT_S)
                 position += len(events)
                 if self._viewers.shown(tab) is not run:
-                    return
+                    break
                 if not status.state.ready and not run.evaluations:  # later, it is somebody else's model
                     view.value = view.value | {"state": "loading", "message": status.state.message}
                 view.begin(run)
                 yield view.take(stage.newest(events) if waited else events), SKIP, *begun
                 begun = SKIP, SKIP
-        yield view.value, self._recent(owner), self._tree(run), SKIP
+        if self._viewers.shown(tab) is run:
+            yield view.value, self._recent(owner), self._tree(run), SKIP
+        else:
+            yield from self._put_aside(run, request)
+
+    def _put_aside(self, run: Run, request: gr.Request) -> Iterator[Shown]:
+        """The tree of what the tab has turned to, with the run that it left put aside, which is said."""
+        if not run.unwanted or run.draft:
+            return
+        if not run.ended:
+            gr.Info("What was being painted is put aside: choose it under Branches to go on with it.")
+        _until_it_ends(run)
+        if now := self._shown(request):
+            yield SKIP, SKIP, self._tree(now), SKIP
 
     def develop(self, request: gr.Request) -> Iterator[dict[str, Any]]:
         """After a run, while the tab still shows it: real decodes for its strip."""
@@ -431,19 +442,3 @@ class Bindings:
 def _until_it_ends(run: Run) -> None:
     for _ in run:
         pass
-
-
-def _caught_up(run: Run, request: gr.Request) -> bool:
-    """Wait until the tab has read what it was told, or the run has ended, and say whether that took a while."""
-    waited = False
-    while _renew(run, request) and is_behind(request) and not run.ended:
-        waited = True
-        time.sleep(BEHIND_S)
-    return waited or is_behind(request)
-
-
-def _renew(run: Run, request: gr.Request) -> bool:
-    """Renew a run's lease, as long as somebody hears of it, and say whether they do."""
-    if heard := is_listening(request):
-        run.renew()
-    return heard

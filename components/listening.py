@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -12,9 +13,13 @@ from typing import Any
 import gradio as gr
 from starlette.types import Scope
 
+from studio import Run
+
 LISTENING = "stepwise.listening"
 MOST_UNREAD = 8
 """Messages that may wait for a tab before it counts as slow; what is on its way in the network is not among them."""
+BEHIND_S = 0.1
+"""How often a tab that reads slowly is looked at."""
 
 
 class Listening:
@@ -65,6 +70,22 @@ def is_behind(request: gr.Request) -> bool:
     """Whether the tab that asked for an event reads more slowly than it is told things."""
     listening = _of(request)
     return listening is not None and listening.is_behind(str(request.session_hash))
+
+
+def renew(run: Run, request: gr.Request) -> bool:
+    """Renew a run's lease, as long as the tab that asked for it hears of it, and say whether it does."""
+    if heard := is_listening(request):
+        run.renew()
+    return heard
+
+
+def caught_up(run: Run, request: gr.Request) -> bool:
+    """Wait until the tab has read what it was told, or the run has ended, and say whether that took a while."""
+    waited = False
+    while renew(run, request) and is_behind(request) and not run.ended:
+        waited = True
+        time.sleep(BEHIND_S)
+    return waited or is_behind(request)
 
 
 def _of(request: gr.Request) -> Listening | None:

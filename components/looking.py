@@ -130,7 +130,7 @@ class Looking:
         if run is not None:
             run.name = str(asked.get("name", ""))[:LONGEST_NAME].strip()
             run.note = str(asked.get("note", ""))[:LONGEST_NOTE].strip()
-        return {"name": run.name, "note": run.note} if run else {}
+        return {"name": run.name, "note": run.note, "title": tree.title(run)} if run else {}
 
     def share(self, asked: Asked) -> Asked:
         """A new link by which others watch a run, from the page's address on, and how long it is good."""

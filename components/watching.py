@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -21,7 +22,7 @@ from components.access import VISITOR, WATCH, Visitor
 from components.plain import document, sentence
 from components.stage import ASSETS, View
 from studio import Run, Studio
-from studio.events import Event
+from studio.events import Event, Failed, Finished
 from studio.sharing.links import Link
 
 LOOK_S = 0.4
@@ -32,6 +33,8 @@ DEVELOP_S = 2.0
 MOST_WATCHED = 64
 GONE = "This run is not here any more."
 ENDED = "This is not shared any more."
+FAILED = "It could not be painted."
+PAUSED = "It was put aside for now."
 UNBUFFERED = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
 
 
@@ -67,7 +70,7 @@ class Watched:
             events = self._run.events_after(position, 0)
             position += len(events)
             if events:
-                self._tell(b"".join(_patch(view, event) for event in events))
+                self._tell(b"".join(_patch(view, _discreet(event)) for event in events))
             await asyncio.sleep(LOOK_S)
         last = await run_in_threadpool(self._whole)
         self._patches[1:] = [b""] * (len(self._patches) - 1)  # who comes later needs nothing else
@@ -79,6 +82,8 @@ class Watched:
         view = View.of(self._run)
         for _ in view.developed(self._run, DEVELOP_S):
             pass
+        if self._run.last_event is not None:
+            view.take([_discreet(self._run.last_event)])
         return _public(view.value) | {"steps": [_wordless(step) for step in view.value["steps"]], "over": True}
 
     def _tell(self, patch: bytes) -> None:
@@ -132,7 +137,7 @@ def watch_page() -> Response:
 async def _while_good(watched: Watched, is_good: Callable[[], bool]) -> AsyncIterator[bytes]:
     async for patch in watched.read():
         if not is_good():
-            yield _sent({"over": True, "message": ENDED})
+            yield _sent({"over": True, "state": "stopped", "message": ENDED, "left": 0})
             return
         yield patch
 
@@ -148,9 +153,21 @@ def _wordless(step: dict[str, Any]) -> dict[str, Any]:
     return {name: each for name, each in step.items() if name != "words"}
 
 
+def _discreet(event: Event) -> Event:
+    """An event without what would name the LoRAs, or tell what went wrong inside."""
+    match event:
+        case Finished():
+            return replace(event, notes=())
+        case Failed():
+            return replace(event, sentence=FAILED)
+    return event
+
+
 def _public(value: dict[str, Any]) -> dict[str, Any]:
     hidden = {"steps", "forward", "session", "run"}
-    return {name: each for name, each in value.items() if name not in hidden}
+    told = {name: each for name, each in value.items() if name not in hidden}
+    told["led"] = [led | {"name": "a ControlNet"} for led in value["led"]]
+    return told | ({"message": PAUSED} if value["state"] == "paused" else {})
 
 
 def _numbers(run: Run) -> dict[str, Any]:

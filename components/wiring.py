@@ -87,7 +87,7 @@ def _paint(made: Bindings, controls: Controls, actions: Actions, branching: Bran
     leaving = [branching.at, branching.remaining, branching.noise_seed, *inputs]
     begun = [
         actions.paint.click(made.paint, inputs, results, js=DRAWN, trigger_mode="multiple", **STREAM),
-        branching.branch.click(made.branch, leaving, results, js=CHOSEN, **STREAM),
+        branching.branch.click(made.branch, leaving, results, js=CHOSEN, trigger_mode="multiple", **STREAM),
         parts.stage.go_on(made.go_on, inputs, results, js=DRAWN, **STREAM),
         parts.drawn.live.click(made.live, inputs, results, js=DRAWN, trigger_mode="multiple", **STREAM),
         page.load(made.catch_up, outputs=results, **STREAM),

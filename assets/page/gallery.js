@@ -21,6 +21,9 @@ async function ask(name, asked = {}) {
   return answer;
 }
 
+// The same for what a press asks for: where the studio cannot be reached it is told, and nothing has changed.
+const pressed = (name, asked) => ask(name, asked).catch(({ message }) => { say(message, false); return {}; });
+
 function say(text, undoable) {
   undone.firstElementChild.textContent = text;
   undone.classList.add("sw-there");
@@ -95,7 +98,8 @@ function tell() {
 }
 
 async function choices() {
-  const found = await ask("choices", { thrown: inTrash() });
+  const found = await pressed("choices", { thrown: inTrash() });
+  if (!found.model) return;
   for (const name of ["model", "sampler", "size", "tag"]) {
     const field = form.elements[name], before = field.value;
     field.replaceChildren(new Option("any", ""), ...(found[name] || []).map((value) => new Option(value, value)));
@@ -176,7 +180,7 @@ function focus(id) {
 
 async function star(id, on) {
   if (inTrash()) return;
-  const given = await ask("star", { id, on });
+  const given = await pressed("star", { id, on });
   if (given.favourite === undefined || !known(id)) return;
   known(id).favourite = given.favourite;
   mark(tile(id), known(id));
@@ -185,12 +189,12 @@ async function star(id, on) {
 
 async function throwAway(ids) {
   if (inTrash()) return;
-  const gone = (await ask("throw", { ids })).ids || [];
+  const gone = (await pressed("throw", { ids })).ids || [];
   if (gone.length) leave(gone, "thrown away");
 }
 
 async function bringBack(ids) {
-  const gone = (await ask("undo", { ids })).ids || [];
+  const gone = (await pressed("undo", { ids })).ids || [];
   if (gone.length) leave(gone, "brought back");
 }
 
@@ -215,7 +219,7 @@ function dismiss() {
 
 async function undo() {
   if (!thrown.length) return;
-  const back = await ask("undo", { ids: thrown });
+  const back = await pressed("undo", { ids: thrown });
   if (!back.ids) return;
   dismiss();
   await begin();
@@ -262,15 +266,22 @@ async function show(id) {
   showClip("");
   find("prompt").textContent = picture.prompt || "no prompt";
   press(find("star"), picture.favourite);
-  const full = await ask("picture", { id, thrown: inTrash() });
+  tellOf({ tags: [], infotext: "", facts: [] });
+  const full = await pressed("picture", { id, thrown: inTrash() });
   if (current !== id || !full.src) return;
   image.src = full.src;
-  find("download").href = full.src;
-  find("download").download = full.name;
   showClip(full.clip, full.name);
-  find("tags").value = full.tags.join(", ");
-  viewer.querySelector("pre").textContent = full.infotext;
-  find("facts").replaceChildren(...full.facts.map(([name, value]) => {
+  tellOf(full);
+}
+
+// What is known of the picture that is shown; until it is, none of the one before can be taken for it.
+function tellOf({ src, name, tags, infotext, facts }) {
+  const link = find("download");
+  if (src) Object.assign(link, { href: src, download: name }); else link.removeAttribute("href");
+  find("tags").value = tags.join(", ");
+  find("tagging").inert = !src;
+  viewer.querySelector("pre").textContent = infotext;
+  find("facts").replaceChildren(...facts.map(([name, value]) => {
     const pair = document.createElement("div"), term = document.createElement("dt"), said = document.createElement("dd");
     term.textContent = name;
     said.textContent = value;
@@ -360,10 +371,10 @@ find("use").addEventListener("click", () => send("take", current));
 find("start-from").addEventListener("click", () => send("start_from", current));
 find("tagging").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const given = await ask("tag", { id: current, tags: find("tags").value.split(",") });
-  if (given.tags) find("tags").value = given.tags.join(", ");
+  const id = current, given = await pressed("tag", { id, tags: find("tags").value.split(",") });
+  if (given.tags && id === current) find("tags").value = given.tags.join(", ");
 });
 section.addEventListener("keydown", (event) => { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); }); // the stage's keys are not ours
 
 // Looked at again, it shows what was painted meanwhile.
-new IntersectionObserver((entries) => { if (entries.some((each) => each.isIntersecting) && !selecting()) begin(); }).observe(form);
+new IntersectionObserver((entries) => { if (entries.some((each) => each.isIntersecting) && !selecting()) begin(); }).observe(section);

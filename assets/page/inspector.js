@@ -67,7 +67,7 @@ find("ask").addEventListener("click", async () => {
   const asked = { ...now }, cost = find("cost");
   cost.hidden = false;
   cost.textContent = "asking the model…";
-  const found = await window.stepwise.ask("words", { index: asked.index });
+  const found = await window.stepwise.ask("words", { index: asked.index }).catch(({ message }) => ({ message, words: [] }));
   if (!same(asked)) return;
   cost.textContent = found.message;
   find("maps").hidden = !found.words.length;

@@ -54,7 +54,14 @@ function here(answer) {
   list.replaceChildren(...shown.map(row));
   tell(answer);
   clearTimeout(looking);
-  if (answer.scanning) looking = setTimeout(() => { if (visible() && side === "here" && !list.querySelector("details[open]")) begin(); }, LOOK_MS);
+  if (answer.scanning) looking = setTimeout(lookAgain, LOOK_MS);
+}
+
+// What somebody reads or has the focus in is not drawn anew.
+function lookAgain() {
+  if (!visible() || side !== "here") return;
+  if (list.contains(document.activeElement) || list.querySelector("details[open]")) looking = setTimeout(lookAgain, LOOK_MS);
+  else begin();
 }
 
 async function further() {
@@ -174,7 +181,8 @@ window.stepwise = Object.assign(window.stepwise || {}, { showWidget });
 async function fetchThumbs() {
   const wanted = [...list.querySelectorAll(".sw-m-portrait[data-id]:empty, .sw-m-portrait[data-id]:not(:has(img))")].map((place) => place.dataset.id).filter((id) => !thumbs.has(id));
   for (let at = 0; at < wanted.length; at += THUMBS) {
-    const ids = wanted.slice(at, at + THUMBS), answer = await ask("thumbs", { ids });
+    const ids = wanted.slice(at, at + THUMBS), answer = await ask("thumbs", { ids }).catch(() => null);
+    if (!answer) return; // the connection is gone: they are asked for with the next list
     for (const id of ids) {
       thumbs.set(id, answer[id]);
       const place = answer[id] && list.querySelector(`[data-id="${id}"]`);
@@ -263,6 +271,8 @@ async function change(what, entry, accepted = false) {
   else progress = answer;
   if (accepted && !answer.message) entries.filter((each) => each.licence.name === entry.licence.name).forEach((each) => { each.accepted = true; });
   if (what === "discard") entry.kept = "";
+  const item = list.querySelector(`[data-name="${CSS.escape(entry.name)}"]`);
+  if (item) standing(entry, item.querySelector(".sw-m-acts"));
   redraw();
   follow();
 }
@@ -303,4 +313,4 @@ find("more").addEventListener("click", further);
 section.addEventListener("keydown", (event) => { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); }); // the stage's keys are not ours
 
 // Looked at again, it shows what has come meanwhile.
-new IntersectionObserver((found) => { if (found.some((each) => each.isIntersecting)) begin(); }).observe(search);
+new IntersectionObserver((found) => { if (found.some((each) => each.isIntersecting)) begin(); }).observe(section);

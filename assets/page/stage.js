@@ -304,7 +304,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && versus) stopComparing();
   else if (event.key === "Escape" && busy()) trigger("stop");
   else if ((event.ctrlKey || event.metaKey) && event.key === "Enter") document.querySelector("#paint").click();
-  else if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  else if (typing || event.ctrlKey || event.metaKey || event.altKey || !section.offsetParent) return; // or on another tab
   else if (event.key === "ArrowLeft") { rest(); look(shown() - 1); event.preventDefault(); }
   else if (event.key === "ArrowRight") { rest(); look(shown() + 1); event.preventDefault(); }
   else if (event.key === " " && !event.target.closest("button, a, summary")) { playing ? rest() : start(); event.preventDefault(); }

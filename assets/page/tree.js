@@ -2,7 +2,7 @@
 const find = (name) => element.querySelector(`.sw-${name}`);
 const rows = find("rows"), drawing = rows.querySelector("svg"), naming = find("naming"), menu = find("menu");
 const drawn = new Map(); // the row of each run, kept, so that what has the focus keeps it
-const HEIGHT = 32, WIDTH = 112, EDGE = 8, SVG = "http://www.w3.org/2000/svg";
+const WIDTH = 112, EDGE = 8, SVG = "http://www.w3.org/2000/svg";
 
 const value = () => props.value || { rows: [], shown: "" };
 const shown = () => value().rows.find((row) => row.id === value().shown);
@@ -68,10 +68,11 @@ function arrange(list) {
 
 function draw() {
   const list = value().rows, most = Math.max(1, ...list.map((each) => each.total)), now = shown();
-  const x = (step) => EDGE + (step / most) * (WIDTH - 2 * EDGE), y = (index) => index * HEIGHT + HEIGHT / 2;
+  const height = parseFloat(getComputedStyle(find("tree")).getPropertyValue("--sw-row"));
+  const x = (step) => EDGE + (step / most) * (WIDTH - 2 * EDGE), y = (index) => (index + 0.5) * height;
   drawing.replaceChildren();
   drawing.setAttribute("width", WIDTH);
-  drawing.setAttribute("height", list.length * HEIGHT);
+  drawing.setAttribute("height", list.length * height);
   list.forEach((each, index) => {
     const parent = list.findIndex((other) => other.id === each.parent), marked = each === now;
     if (parent >= 0) line(`M${x(each.kept)} ${y(parent)}C${x(each.kept)} ${y(index)} ${x(each.kept)} ${y(index)} ${x(each.kept) + 6} ${y(index)}`, marked);
@@ -80,11 +81,12 @@ function draw() {
   });
   arrange(list);
   find("rename").disabled = find("take").disabled = find("share").disabled = !now;
+  if (find("shared-link").dataset.run !== value().shown) find("shared-link").hidden = true;
   menu.inert = !now;
   menu.open &&= Boolean(now);
   const selected = now && drawn.get(now.id);
-  if (selected && (selected.offsetTop < rows.scrollTop || selected.offsetTop + HEIGHT > rows.scrollTop + rows.clientHeight)) {
-    rows.scrollTop = selected.offsetTop - HEIGHT;
+  if (selected && (selected.offsetTop < rows.scrollTop || selected.offsetTop + height > rows.scrollTop + rows.clientHeight)) {
+    rows.scrollTop = selected.offsetTop - height;
   }
 }
 
@@ -101,28 +103,35 @@ menu.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+// Whatever the stage turns to meanwhile, the name is given to the run that it was asked for.
 find("rename").addEventListener("click", () => {
-  naming.hidden = !naming.hidden;
+  naming.hidden = !naming.hidden && naming.dataset.run === value().shown;
   if (naming.hidden || !shown()) return;
+  naming.dataset.run = shown().id;
   find("name").value = shown().name;
   find("note-text").value = shown().note;
   find("name").focus();
 });
 naming.addEventListener("submit", async (event) => {
   event.preventDefault();
-  naming.hidden = true;
-  const given = await window.stepwise.ask("rename", { name: find("name").value, note: find("note-text").value });
-  const now = shown();
-  if (now && given.name !== undefined) {
-    Object.assign(now, given, given.name ? { title: given.name } : {});
+  const { run } = naming.dataset;
+  find("unnamed").textContent = "";
+  try {
+    const given = await window.stepwise.ask("rename", { run, name: find("name").value, note: find("note-text").value });
+    naming.hidden = true;
+    Object.assign(value().rows.find((row) => row.id === run) || {}, given);
     draw();
+  } catch ({ message }) {
+    find("unnamed").textContent = message; // what was typed stays
   }
 });
 
 // A link by which others watch the run. Copying may be refused, so it can be selected, too.
 async function share() {
-  const made = await window.stepwise.ask("share", {}), link = made.link && new URL(made.link, document.baseURI).href;
-  find("shared-link").hidden = false;
+  const run = value().shown, made = await window.stepwise.ask("share", { run }).catch(({ message }) => ({ message }));
+  const link = made.link && new URL(made.link, document.baseURI).href;
+  find("shared-link").hidden = run !== value().shown;
+  find("shared-link").dataset.run = run;
   find("told").textContent = made.message;
   find("link").value = link || "";
   find("link").select();
@@ -130,8 +139,14 @@ async function share() {
 }
 find("share").addEventListener("click", share);
 find("unshare").addEventListener("click", async () => {
-  find("link").value = "";
-  find("told").textContent = (await window.stepwise.ask("unshare", {})).message;
+  const { run } = find("shared-link").dataset;
+  try {
+    const { message } = await window.stepwise.ask("unshare", { run });
+    find("link").value = "";
+    find("told").textContent = message;
+  } catch ({ message }) {
+    find("told").textContent = message; // it is shared still
+  }
 });
 
 watch("value", draw);

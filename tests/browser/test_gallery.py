@@ -55,6 +55,21 @@ def prompts(page: Page) -> list[str]:
     return [label.rsplit(",", 1)[0] for label in labels]
 
 
+def test_nothing_of_the_picture_before_is_taken_for_that_of_the_next(gallery: Page, filled: list[str]) -> None:
+    gallery.locator(".sw-picture-button").nth(6).click()
+    viewer = gallery.get_by_role("dialog")
+    expect(viewer.locator(".sw-facts")).to_contain_text("Seed")
+    viewer.get_by_label("Tags").fill("mine")
+    gallery.route("**/component_server/**", lambda route: route.abort())
+    viewer.press("ArrowRight")
+    expect(viewer).to_contain_text(filled[7])
+    expect(viewer.get_by_label("Tags")).to_have_value("")
+    expect(viewer.locator(".sw-facts")).to_be_empty()
+    expect(viewer.locator(".sw-download").first).not_to_have_attribute("href", re.compile("."))
+    expect(gallery.locator(".sw-undone")).to_contain_text("The studio cannot be reached.")
+    gallery.unroute("**/component_server/**")
+
+
 def thrown_away(page: Page, expected: str) -> None:
     expect(page.locator(".sw-undone")).to_contain_text(expected)
 

@@ -313,6 +313,47 @@ def test_a_run_is_named_and_found_again_in_the_tree(page: Page, served: Served) 
     expect(page.locator("#prompt textarea")).to_have_value("a cat on a street at night")
 
 
+def test_name_and_link_are_those_of_the_run_they_were_asked_for(page: Page, served: Served) -> None:
+    first, second = paint(page, served, "a fox", steps=2), paint(page, served, "a dog", steps=2)
+    page.click(".sw-rename")
+    page.fill(".sw-name", "the dog")
+    page.click(".sw-share")
+    expect(page.locator(".sw-link")).not_to_have_value("")
+    page.locator(".sw-open", has_text="a fox").click()
+    page.wait_for_selector(f'.sw-stage[data-run="{first.id}"]')
+    expect(page.locator(".sw-shared-link")).to_be_hidden()
+    page.route("**/component_server/**", lambda route: route.abort())
+    page.locator(".sw-naming button").click()
+    expect(page.locator(".sw-unnamed")).to_have_text("The studio cannot be reached.")
+    page.unroute("**/component_server/**")
+    page.locator(".sw-naming button").click()
+    expect(page.locator(".sw-row", has_text="the dog")).to_be_visible()
+    assert (first.name, second.name) == ("", "the dog")
+
+
+def test_what_is_put_aside_for_another_run_is_said(page: Page, served: Served) -> None:
+    done = paint(page, served, "a fox", steps=2)
+    set_number(page, "steps", 150)
+    page.click("button#paint")
+    page.wait_for_selector('.sw-stage[data-state="painting"]')
+    page.locator(".sw-open:not([aria-current])").click()
+    page.wait_for_selector(f'.sw-stage[data-run="{done.id}"]')
+    expect(page.locator(".sw-row", has_text="paused")).to_be_visible()
+    expect(page.get_by_text("What was being painted is put aside")).to_be_visible()
+
+
+def test_keys_of_the_stage_are_its_own_alone(page: Page, served: Served) -> None:
+    paint(page, served, steps=2)
+    page.get_by_role("tab", name="How it works").click()
+    page.evaluate("document.activeElement.blur()")
+    for key in ("b", "d", " ", "2"):
+        page.keyboard.press(key)
+    page.get_by_role("tab", name="Create").click()
+    expect(page.locator(".sw-play")).to_have_text("Play")
+    assert page.locator(".sw-stage").get_attribute("data-view") == "x0"
+    assert len(served.studio.runs.of(LOCAL)) == 1
+
+
 def test_the_keep_menu_by_key(page: Page, served: Served) -> None:
     summary = page.locator(".sw-menu summary")
     assert page.evaluate(

@@ -133,6 +133,7 @@ async function restore() {
   const record = await keptDocument();
   if (!record || record.stamp <= stamp || keeping) return false;
   await prepare(record.operations);
+  if (record.stamp <= stamp || keeping) return false; // something was drawn meanwhile
   const { operations, undone, settings } = record;
   put({ operations, undone });
   Object.assign(now, settings);
