@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from studio.diffusion.preview import to_pixels
-from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device
+from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device, fingerprint
 from studio.training.pictures import at_hand, sheet, to_tensor
 
 CROP = 64
@@ -100,7 +100,7 @@ def refine_decoder(
             latents = model.encoder(pictures).float()
         return reconstruction(model, latents, pictures)
 
-    plan = Plan(folder, "decoder", minutes, learning_rate=1e-3)
+    plan = Plan(folder, "decoder", minutes, 1e-3, fingerprint(model.encoder))
     return _train(model.train(), model.decoder, decoder_loss, pixels, exam, plan)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.training import denoiser
-from studio.training.loop import Loop, Plan, batch_size, choose_device, compiled
+from studio.training.loop import Loop, Plan, batch_size, choose_device, compiled, fingerprint
 from studio.training.material import Material
 from studio.training.pictures import at_hand
 
@@ -83,7 +83,7 @@ def train(
     sketches = at_hand(material.sketches(sketched), device)
     lessons = denoiser.Lessons(pipeline.vae, pipeline.tokenizer, material, sketched)
     controlled = Controlled(pipeline, controlnet).to(device).to(memory_format=torch.channels_last).train()
-    loop = Loop(controlled.controlnet, Plan(folder, "control", minutes, learning_rate=5e-4))
+    loop = Loop(controlled.controlnet, Plan(folder, "control", minutes, 5e-4, fingerprint(pipeline.unet)))
     schedule, random = denoiser.training_schedule(), np.random.default_rng()
     count = batch_size(BATCH, device)
     untold = pipeline.tokenizer("", padding="max_length", return_tensors="pt").input_ids.to(device)

@@ -1,6 +1,5 @@
 """Stage two: text encoder and UNet, trained together to predict v on the autoencoder's latents."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device, compiled
+from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device, compiled, fingerprint
 from studio.training.material import SCALE, Material
 from studio.training.pictures import at_hand, sheet, to_tensor
 from studio.training.tokenizer import MAX_LENGTH
@@ -133,11 +132,8 @@ def encode(vae: AutoencoderTiny, pixels: NDArray[np.uint8], device: torch.device
 def latents_of(material: Material, vae: AutoencoderTiny, device: torch.device) -> Tensor:
     """Latents (N, C, h, w) of all of the material's pictures, encoded once for each encoder: on a CPU that takes
     minutes, and every stage asks for them."""
-    encoder = hashlib.sha256()
-    for value in vae.encoder.state_dict().values():
-        encoder.update(value.half().cpu().numpy().tobytes())
     pictures = material.pictures
-    path = material.folder / f"latents-{len(pictures)}-{encoder.hexdigest()[:12]}.npy"
+    path = material.folder / f"latents-{len(pictures)}-{fingerprint(vae.encoder)}.npy"
     if not path.exists():
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:

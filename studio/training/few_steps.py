@@ -20,9 +20,9 @@ from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
 from studio import presets
-from studio.models.library import EMBEDDED_QUICK
+from studio.models.library import EMBEDDED, EMBEDDED_QUICK
 from studio.training import denoiser
-from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device
+from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device, fingerprint
 from studio.training.material import Material
 
 BATCH = 12
@@ -30,7 +30,8 @@ RANK = 40
 FITTING = presets.FITTING[EMBEDDED_QUICK]
 STEPS, WITHIN = FITTING.steps, 4
 """Steps of the student, and of the teacher within each."""
-GUIDANCE = 2.5
+GUIDANCE = presets.FITTING[EMBEDDED].cfg_scale
+"""The teacher's: what the page starts with."""
 HUBER = 0.1
 """Where the loss turns from squared to absolute, so that a few bad targets do not rule."""
 USES, KEPT = 3, 100
@@ -142,9 +143,10 @@ def train(
     device = choose_device()
     pipeline.to(device, torch.float32)
     lessons = denoiser.Lessons(pipeline.vae, pipeline.tokenizer, material, pictures)
+    base = fingerprint(pipeline.unet)
     distillation = Distillation(pipeline, device, start).to(device).to(memory_format=torch.channels_last)
     untold = pipeline.tokenizer("", padding="max_length", return_tensors="pt").input_ids.to(device)
-    loop = Loop(distillation.student, Plan(folder, "few-steps", minutes, learning_rate=5e-4, weight_decay=0.0))
+    loop = Loop(distillation.student, Plan(folder, "few-steps", minutes, 5e-4, base, weight_decay=0.0))
     count, kept = batch_size(BATCH, device), deque[Lesson](maxlen=KEPT)
 
     def batch_loss() -> tuple[Tensor, int]:

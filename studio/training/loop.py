@@ -1,6 +1,7 @@
 """The one training loop: a time budget, checkpoints to resume from, a loss curve."""
 
 import csv
+import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -34,8 +35,18 @@ class Plan:
     name: str
     minutes: float
     learning_rate: float
+    base: str = ""
+    """The fingerprint of the weights that it builds on; a checkpoint made on others is begun anew."""
     weight_decay: float = 0.01
     clip_norm: float = 1.0
+
+
+def fingerprint(module: nn.Module) -> str:
+    """Which weights a module has, in half precision, as they are shipped."""
+    digest = hashlib.sha256()
+    for value in module.state_dict().values():
+        digest.update(value.half().cpu().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def choose_device() -> torch.device:
@@ -87,7 +98,7 @@ class Loop:
             plan.learning_rate,
             betas=(0.9, 0.99),
             weight_decay=plan.weight_decay,
-            fused=trained[0].is_cuda,
+            fused=self._fused(trained[0]),
         )
         self.step, self.seconds, self.samples = 0, 0.0, 0
         self._budget_s = round(plan.minutes * 60)
@@ -96,6 +107,11 @@ class Loop:
         self._curve = plan.folder / f"{plan.name}-loss.csv"
         if self._checkpoint.exists():
             self._load(trained[0].device)
+
+    @staticmethod
+    def _fused(trained: Tensor) -> bool:
+        """Whether AdamW has one kernel for all it does to a weight on that device."""
+        return trained.device.type in ("cuda", "cpu")
 
     @property
     def progress(self) -> float:
@@ -173,6 +189,7 @@ class Loop:
             "average": self.average,
             "optimiser": self.optimiser.state_dict(),
             "counts": (self.step, self.seconds, self.samples),
+            "base": self.plan.base,
         }
         partial = self._checkpoint.with_suffix(".partial")
         torch.save(state, partial)
@@ -180,6 +197,10 @@ class Loop:
 
     def _load(self, device: torch.device) -> None:
         state = torch.load(self._checkpoint, weights_only=True, map_location=device)
+        if state.get("base", "") != self.plan.base:
+            tqdm.write(f"{self.plan.name}: what it builds on has changed, so it begins anew")
+            self._curve.unlink(missing_ok=True)
+            return
         self.module.load_state_dict(state["module"])
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])

@@ -24,6 +24,8 @@ from studio.training.world.vocabulary import COUNTS, TIMES, WEATHERS
 BATCH = 32
 SIDE = 128
 WIDTHS = (64, 128, 192, 256)
+ONE_IS_USUAL = ("weather", "count")
+"""Aspects of which most scenes have the same answer."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +126,17 @@ def read(recogniser: Recogniser, pixels: NDArray[np.uint8]) -> dict[str, Tensor]
 
 def accuracy(scores: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, float]:
     """The share of right readings of each aspect, over the scenes that have an answer. "thing" is over scenes of
-    one kind of thing; "two things" asks for both among the two most likely. What is
-    the same in all scenes is left out: there was nothing to read."""
+    one kind of thing; "two things" asks for both among the two most likely. What is the same in all scenes is left
+    out: there was nothing to read. Where one answer is the usual one, each answer counts as much as any other: a
+    model that always paints one thing, in clear weather, shall not pass for one that counts."""
     result = {}
     for name, shares in right.items():
         whole = shares.amax(1) == 1
         if shares[whole].any(0).sum() > 1:
-            result[name] = float((scores[name][whole].argmax(1) == shares[whole].argmax(1)).float().mean())
+            answers = shares[whole].argmax(1)
+            hits = (scores[name][whole].argmax(1) == answers).float()
+            parts = [hits[answers == answer] for answer in answers.unique()] if name in ONE_IS_USUAL else [hits]
+            result[name] = float(torch.stack([part.mean() for part in parts]).mean())
     pairs = right["thing"].amax(1) == 0.5
     if pairs.any():
         likely = scores["thing"][pairs].topk(2).indices.sort().values

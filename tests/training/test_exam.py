@@ -43,6 +43,16 @@ def test_a_judge_reads_every_aspect_and_is_counted_right() -> None:
     assert {name: len(scores) for name, scores in found.items()} == dict.fromkeys(right, 4)
 
 
+def test_always_the_usual_answer_is_not_half_right() -> None:
+    scenes = [SceneDataset(0, CPU).scene(index) for index in range(400)]
+    right = recogniser.targets(scenes, CPU)
+    usual = {name: right[name].sum(0).eq(right[name].sum(0).max()).float() for name in ("count", "weather")}
+    told = right | {name: row.expand_as(right[name]) for name, row in usual.items()}
+    found = recogniser.accuracy(told, right)
+    assert found["count"] == pytest.approx(1 / 3)
+    assert found["weather"] == pytest.approx(1 / right["weather"].any(0).sum())
+
+
 def test_one_half_of_a_pair_is_not_both() -> None:
     scene = Scene("cat", "beach", "day", "clear", "flat", seed=0, other="dog", relation="above")
     right = recogniser.targets([scene], CPU)
@@ -57,7 +67,7 @@ def test_a_copy_is_found_however_slightly_it_was_changed() -> None:
     random = np.random.default_rng(0)
     known = random.integers(0, 256, (20, 64, 64, 3), np.uint8)
     fresh = random.integers(0, 256, (20, 64, 64, 3), np.uint8)
-    assert copying.copied(fresh, fresh, known)[0].value == 100
+    assert [figure.value for figure in copying.copied(fresh, fresh, known)] == [100, 100]
     assert copying.copied((known * 0.99).astype(np.uint8), fresh, known)[0].value == 0
 
 

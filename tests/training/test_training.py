@@ -19,7 +19,7 @@ from studio.training import autoencoder, control, denoiser, few_steps, recognise
 from studio.training.__main__ import main
 from studio.training.exam.painting import FEW_STEPS
 from studio.training.export import vocabulary
-from studio.training.loop import Loop, Plan, learning_rate_factor
+from studio.training.loop import Loop, Plan, fingerprint, learning_rate_factor
 from studio.training.material import Material, thing_mask
 from studio.training.pictures import at_hand, sheet, to_tensor
 from studio.training.stored import _cores, stored
@@ -57,6 +57,14 @@ def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
     assert torch.equal(again.weight, module.weight)
     assert line(again)[0] < 0.1
     assert (tmp_path / "line-loss.csv").read_text().startswith("step,samples,seconds,loss")
+
+
+def test_what_was_trained_beside_other_weights_begins_anew(tmp_path: Path) -> None:
+    plan = Plan(tmp_path, "line", minutes=1 / 60, learning_rate=0.1, base=fingerprint(nn.Linear(1, 1)))
+    module = nn.Linear(1, 1)
+    Loop(module, plan).run(lambda: line(module), lambda: None)
+    assert Loop(nn.Linear(1, 1), plan).progress >= 1
+    assert Loop(nn.Linear(1, 1), replace(plan, base=fingerprint(nn.Linear(1, 1)))).progress == 0
 
 
 def test_a_stop_by_hand_loses_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ FEW_STEPS_LOSS = 10.0
 
 def evaluate(model: Path, judge: Recogniser, exam: Material, training: Material, folder: Path) -> list[Figure]:
     """Figures of the pipeline in ``model``, with its ControlNet and few-step edition where it has them, on the
-    exam's held-out scenes; ``folder`` gets sheets to look at and figures.json."""
+    exam's held-out scenes; ``folder`` gets sheets to look at and figures.json, as they come: the whole takes an
+    hour or more on a CPU."""
     device, edition = choose_device(), exam.scenes.edition
     pipeline = StableDiffusionPipeline.from_pretrained(model, dtype=torch.float32).to(device)
     pipeline.set_progress_bar_config(disable=True)
@@ -37,16 +39,21 @@ def evaluate(model: Path, judge: Recogniser, exam: Material, training: Material,
     _save(painted[:64], 8, folder / "samples.png")
     with torch.no_grad():
         decibels = autoencoder.psnr(pipeline.vae, exam.pictures[:200], device)
-    found = [Figure("autoencoder on held-out scenes", round(decibels, 2), "dB", least=30.0)]
-    found += obedience.judged(judge, exam.pictures, scenes, edition)
-    found += obedience.recognised(judge, painted, scenes, edition)
-    found += obedience.removed(pipeline, judge, edition, max(len(scenes) // 4, 8))
-    found += copying.copied(painted, exam.pictures, training.pictures)
-    found += copying.varied(pipeline, prompts[: max(len(prompts) // 4, 8)], painted)
-    found += _control(pipeline, model / "controlnet", exam, folder)
-    found += _few_steps(pipeline, model / "few-steps", judge, exam, painted, folder)
-    found += speed.apart(model)
-    figures.write(found, folder / "figures.json")
+    parts: list[Callable[[], list[Figure]]] = [
+        lambda: [Figure("autoencoder on held-out scenes", round(decibels, 2), "dB", least=30.0)],
+        lambda: obedience.judged(judge, exam.pictures, scenes, edition),
+        lambda: obedience.recognised(judge, painted, scenes, edition),
+        lambda: obedience.removed(pipeline, judge, edition, max(len(scenes) // 4, 8)),
+        lambda: copying.copied(painted, exam.pictures, training.pictures),
+        lambda: copying.varied(pipeline, prompts[: max(len(prompts) // 4, 8)], painted),
+        lambda: _control(pipeline, model / "controlnet", exam, folder),
+        lambda: _few_steps(pipeline, model / "few-steps", judge, exam, painted, folder),
+        lambda: speed.apart(model),
+    ]
+    found: list[Figure] = []
+    for part in parts:
+        found += part()
+        figures.write(found, folder / "figures.json")
     return found
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from diffusers import StableDiffusionPipeline
 from numpy.typing import NDArray
+from torch import Tensor
 
 from studio.training import recogniser
 from studio.training.exam.figures import Figure, share
@@ -43,20 +45,32 @@ def recognised(
 
 def removed(pipeline: StableDiffusionPipeline, judge: Recogniser, edition: Edition, count: int) -> list[Figure]:
     """Paint things alone, name in the negative prompt what appeared with them, and paint again with the same
-    seed: how often is it gone?"""
+    seed: how often is it gone, and how often is the thing still there?"""
     names = [thing.name for thing in edition.things]
-    prompts = [with_article(names[index * 7 % len(names)]) for index in range(count)]
+    asked = torch.tensor([index * 7 % len(names) for index in range(count)])
+    prompts = [with_article(names[index]) for index in asked.tolist()]
     before = recogniser.read(judge, paint(pipeline, prompts, first_seed=40_000))
-    result = []
+    result = [share("things painted alone, recognised", _equal(before["thing"].argmax(1), asked))]
+    where = [edition.places[place] for place in before["place"].argmax(1).tolist()]
+    # What cannot be seen there cannot be taken away: a bare background is no place, a stage has no time of day.
+    seen = {"place": [place.name != "background" for place in where], "time": [not place.always for place in where]}
     for aspect in judge.aspects:
-        if aspect.name not in NEGATED or len(aspect.answers) < 2:
+        counted = torch.tensor(seen.get(aspect.name, [True] * count))
+        if aspect.name not in NEGATED or len(aspect.answers) < 2 or not counted.any():
             continue
         there = before[aspect.name].argmax(1)
         negative = [_phrase(aspect.name, aspect.answers[answer]) for answer in there]
         after = recogniser.read(judge, paint(pipeline, prompts, first_seed=40_000, negative=negative))
-        gone = float((after[aspect.name].argmax(1) != there).float().mean())
-        result.append(share(f"removed by a negative prompt: {aspect.name}", gone, 90.0))
+        gone = 1 - _equal(after[aspect.name].argmax(1)[counted], there[counted])
+        result += [
+            share(f"removed by a negative prompt: {aspect.name}", gone, 90.0),
+            share("things recognised beside it", _equal(after["thing"].argmax(1), asked)),
+        ]
     return result
+
+
+def _equal(read: Tensor, asked: Tensor) -> float:
+    return float((read == asked).float().mean())
 
 
 def _phrase(aspect: str, answer: str) -> str:

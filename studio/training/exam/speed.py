@@ -78,7 +78,7 @@ def most_memory() -> list[Figure]:
 def apart(folder: Path) -> list[Figure]:
     """The same, measured in a fresh process."""
     command = [sys.executable, "-m", __name__, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return [Figure(**row) for row in json.loads(done.stdout.splitlines()[-1])]
 
 

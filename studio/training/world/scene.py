@@ -8,7 +8,8 @@ from studio.training.world import places, things
 
 HELD_OUT_SHARE = 20
 HELD_OUT_BY = ("thing", "place", "time", "style")
-"""One combination of these in that many never appears in training."""
+"""One combination of these in that many never appears in training, but for the second of two things, which is not
+looked at: changing that would change which scenes a stored drawing shows."""
 
 POSITIONS = {"left": 0.30, "centre": 0.5, "right": 0.70}
 LONG_SIDE = {"small": 0.34, "medium": 0.54, "large": 0.76}
