@@ -128,6 +128,7 @@ class Studio:
         if request.branch is not None:
             raise RequestRefused("branch", "A branch is made from its run: use Studio.branch.")
         limits.check(request)
+        self._look_for(request)
         resolved = self.wildcards.chosen(request.resolved())
         if self.library.edits(resolved.model):
             resolved = dataclasses.replace(resolved, strength=1.0)
@@ -191,6 +192,7 @@ class Studio:
         from studio.timeline import saved  # here, since it loads PyTorch
 
         run, pictures = saved.open_run(path, owner, self._decoder)
+        self._look_for(run.request)
         self.library.check(run.request)
         for name, png in pictures.items():
             self.collection.restore(name, png, owner)
@@ -273,12 +275,10 @@ class Studio:
         gone are left out, and those that were with two processes when they were killed. Where one asks for what
         only a look through the folders finds, such as a single file or a LoRA, it is waited for."""
         before: dict[tuple[str, GenerationRequest], Run] = {}
-        taken, left = [], self._journal.left()
-        if not all(self.library.has_all_of(entry.request) for entry in left):
-            self._imported.wait()
-            self.library.rescan()
-        for entry in left:
+        taken = []
+        for entry in self._journal.left():
             try:
+                self._look_for(entry.request)
                 finished = self.collection.history.made_by(entry.run) >= entry.request.batch_size
                 if not finished and entry.tries < MOST_TRIES:
                     taken.append(self._again(entry, before))
@@ -309,6 +309,12 @@ class Studio:
             )
             before[owner, left] = self._queue(parent, MOST_TRIES)
         return before[owner, left]
+
+    def _look_for(self, request: GenerationRequest) -> None:
+        """Wait for the first look through the folders where a request names what only that finds."""
+        if not self.library.scanned and not self.library.has_all_of(request):
+            self._imported.wait()  # as the scan imports what it imports
+            self.library.rescan()
 
     def _put(self, run: Run) -> Run:
         limits.check(run.request)

@@ -10,6 +10,7 @@ from PIL import Image
 from studio import GenerationRequest
 from studio.__main__ import main
 from studio.gallery import infotext, pictures
+from tests.tiny_models import stable_diffusion
 
 
 def test_generate_writes_a_picture_and_its_frames(tmp_path: Path) -> None:
@@ -19,6 +20,24 @@ def test_generate_writes_a_picture_and_its_frames(tmp_path: Path) -> None:
     assert Image.open(out).size == (128, 128)
     assert infotext.parse(pictures.read_infotext(out))["Sampler"] == "Euler a"
     assert [path.name for path in sorted(frames.iterdir())] == ["001.jpg", "002.jpg", "003.jpg", "004.jpg"]
+
+
+def test_a_model_of_ones_own_is_waited_for_wherever_it_lies(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    stable_diffusion(tmp_path / "models" / "mine" / "tiny")
+    asked = [
+        "generate",
+        "a cat",
+        "--models",
+        str(tmp_path / "models"),
+        "--steps",
+        "2",
+        "--out",
+        str(tmp_path / "a.png"),
+    ]
+    assert main([*asked, "--model", "tiny", "--width", "64", "--height", "64"]) == 0
+    assert infotext.parse(pictures.read_infotext(tmp_path / "a.png"))["Model"] == "tiny"
+    assert main([*asked, "--model", "absent"]) == 1
+    assert "There is no model of that name" in capsys.readouterr().err
 
 
 def test_a_refused_request_is_a_sentence_and_an_exit_status(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

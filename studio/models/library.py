@@ -71,6 +71,8 @@ class Library:
         self._roots, self._hub, self.hashes = tuple(folders), hub, hashes or Hashes()
         self._found: dict[Path, tuple[tuple[int, ...], Found]] = {}
         self._stop, self._scanning = threading.Event(), threading.Lock()
+        self.scanned = False
+        """Whether all folders have been looked through once."""
         for folder in self._folders_to_look_through():
             for path in sorted(folder.iterdir()):
                 if any((path / name).is_file() for name in ("model_index.json", "config.json")):
@@ -268,6 +270,7 @@ class Library:
                 self._take(path, name)
             for path in self._found.keys() - there:
                 del self._found[path]
+            self.scanned = True
 
     def watch(self, busy: Callable[[], bool] = lambda: False) -> None:
         """Rescan in a thread of its own until ``close``; hash the files in another, which holds no scan up and
