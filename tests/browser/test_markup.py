@@ -103,7 +103,7 @@ def test_no_name_word_or_error_becomes_markup_for_an_artist(opened: Page, hostil
 
 
 def test_nor_for_a_watcher_or_the_owner(opened: Page, hostile: Served) -> None:
-    for model, said in ((MODEL, "painted in"), ("stepwise-embedded", RUNS)):
+    for model, said in ((MODEL, "painted in"), ("stepwise-embedded", "could not be painted")):
         enter(
             opened, hostile, Role.WATCHER, person="user-ada", run=paint(hostile, "user-ada", f"[{CANARY}:a:0.5]", model)
         )

@@ -331,17 +331,6 @@ def test_name_and_link_are_those_of_the_run_they_were_asked_for(page: Page, serv
     assert (first.name, second.name) == ("", "the dog")
 
 
-def test_what_is_put_aside_for_another_run_is_said(page: Page, served: Served) -> None:
-    done = paint(page, served, "a fox", steps=2)
-    set_number(page, "steps", 150)
-    page.click("button#paint")
-    page.wait_for_selector('.sw-stage[data-state="painting"]')
-    page.locator(".sw-open:not([aria-current])").click()
-    page.wait_for_selector(f'.sw-stage[data-run="{done.id}"]')
-    expect(page.locator(".sw-row", has_text="paused")).to_be_visible()
-    expect(page.get_by_text("What was being painted is put aside")).to_be_visible()
-
-
 def test_keys_of_the_stage_are_its_own_alone(page: Page, served: Served) -> None:
     paint(page, served, steps=2)
     page.get_by_role("tab", name="How it works").click()

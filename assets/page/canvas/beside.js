@@ -79,7 +79,7 @@ document.addEventListener("stepwise:canvas", turned);
 document.addEventListener("click", (event) => { if (event.target.closest(".sw-draw")) showCanvas(!isBeside()); });
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input:not([type=range]), textarea, select, [contenteditable]");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || !document.querySelector("#stage").offsetParent) return;
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("#stage")?.offsetParent === null) return;
   if (document.body.classList.contains("sw-no-keys")) return; // the switch in the header
   if (event.key === "d" || event.key === "D") showCanvas(!isBeside());
 });
