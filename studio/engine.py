@@ -89,7 +89,7 @@ class Engine:
         """Paint until the queue is closed and empty of active runs."""
         try:
             while not self._jobs.closed:
-                self._jobs.run_errands()
+                self._jobs.run_errands(self._loaded_for)
                 self._admit()
                 self._tell_places()
                 self._round()
@@ -130,12 +130,12 @@ class Engine:
 
     def decoder(self, request: GenerationRequest) -> Callable[[torch.Tensor], torch.Tensor]:
         """A function from latents of a request's model to pictures, for any thread but the engine's."""
-        return self.shelf.decoder(request.model, request.vae, self._between_rounds)
+        return self.shelf.decoder(request.model, request.vae, partial(self._between_rounds, request))
 
-    def _between_rounds(self, find: Callable[[], LoadedModel]) -> LoadedModel:
-        """What the engine's thread finds, for another thread."""
+    def _between_rounds(self, request: GenerationRequest) -> LoadedModel:
+        """The model of a request for another thread, loaded behind if it was let go."""
         try:
-            return self._jobs.ask(find).result()
+            return self._jobs.ask(lambda: self.model_of(request), request).result()
         except CancelledError:
             raise StudioError("The studio is closing.") from None
 
@@ -192,7 +192,8 @@ class Engine:
                 run.post(put_aside(run))
             elif run.parent is not None and run.parent.evaluations and not run.ready:
                 run.parent.renew()  # nobody looks at one that is painted again for its branches' sake
-        self.shelf.stop_unless({EMBEDDED, *(run.request.model for run in self._jobs.waiting())})
+        wanted = [*(run.request for run in self._jobs.waiting()), *self._jobs.asked()]
+        self.shelf.stop_unless({EMBEDDED, *(request.model for request in wanted)})
         while taken := self._jobs.take(0 if self._active else IDLE_WAIT_S, self._has_turn):
             if taken.unwanted:
                 taken.post(put_aside(taken))
@@ -201,14 +202,13 @@ class Engine:
 
     def _has_turn(self, run: Run) -> bool:
         hands = [active.hand for active in self._active]
-        if not (run.ready and may_join(hands, self._settings.concurrency, run.owner)):
-            return False
-        if self.shelf.waits_for not in ("", run.request.model):
-            return False  # or the model that waits for room would wait for ever
-        return self._loaded_for(run.request)
+        may = run.ready and may_join(hands, self._settings.concurrency, run.owner)
+        return may and self._loaded_for(run.request)
 
     def _loaded_for(self, request: GenerationRequest) -> bool:
         """Whether all that a request is painted with is here; what is missing is loaded behind."""
+        if self.shelf.waits_for not in ("", request.model):
+            return False  # or the model that waits for room would wait for ever
         try:
             parts = [self.controls.ready(unit.model) for unit in request.control]
             if not self.shelf.ready(request.model, request.vae) or not all(parts):
@@ -388,8 +388,8 @@ class Engine:
             and run.parent is None
             and len(run.recording) == 1
         ):
-            find, picture = partial(self.model_of, run.request), start.picture
-            encode = lambda: self._between_rounds(find).encode_picture(picture)  # noqa: E731
+            request, picture = run.request, start.picture
+            encode = lambda: self._between_rounds(request).encode_picture(picture)  # noqa: E731
             run.began_from = Forward(encode, run.first_step, run.request.skipped)
         told = self._told(active, run.kept + len(run.recording) - 1, record)
         if self._settings.previews:

@@ -6,13 +6,22 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from studio.errors import QueueFull
 from studio.events import Queued
+from studio.request import GenerationRequest
 from studio.run import Run
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class _Errand:
+    act: Callable[[], Any]
+    answer: Future[Any]
+    request: GenerationRequest | None
 
 
 class Jobs:
@@ -22,7 +31,9 @@ class Jobs:
     def __init__(self, size: int, per_owner: int) -> None:
         self._size, self._per_owner = size, per_owner
         self._owners: OrderedDict[str, deque[Run]] = OrderedDict()
-        self._errands: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._errands: list[_Errand] = []
+        self._looked = False
+        """Whether none of the errands could be done, and nothing has changed since."""
         self._changed = threading.Condition()
         self._closed = False
 
@@ -58,9 +69,9 @@ class Jobs:
         """The first of the owners' next runs that is wanted, waiting ``timeout`` seconds for one to
         come (None: until there is one, an errand, or the queue is closed)."""
         with self._changed:
-            self._changed.wait_for(lambda: self._owners or self._closed or self._errands, timeout)
+            self._changed.wait_for(lambda: self._owners or self._closed or self._has_errand(), timeout)
             found = self._first(wanted)
-            if found is None and self._owners and timeout and not (self._closed or self._errands):
+            if found is None and self._owners and timeout and not (self._closed or self._has_errand()):
                 self._changed.wait(timeout)
                 found = self._first(wanted)
             return found
@@ -68,7 +79,11 @@ class Jobs:
     def wake(self) -> None:
         """What was not wanted may be wanted now: look again."""
         with self._changed:
+            self._looked = False
             self._changed.notify_all()
+
+    def _has_errand(self) -> bool:
+        return bool(self._errands) and not self._looked
 
     def _first(self, wanted: Callable[[Run], bool]) -> Run | None:
         for owner, waiting in self._owners.items():
@@ -91,28 +106,44 @@ class Jobs:
                 del self._owners[run.owner]
             return True
 
-    def ask(self, errand: Callable[[], T]) -> Future[T]:
+    def ask(self, errand: Callable[[], T], request: GenerationRequest | None = None) -> Future[T]:
         """Have the engine's thread do something small between two rounds: only there models may
-        be used. Cancelled if the queue is closed first."""
+        be used. It waits until what ``request`` is painted with is loaded. Cancelled if the queue is closed first."""
         answer: Future[T] = Future()
         with self._changed:
             if self._closed:
                 answer.cancel()
             else:
-                self._errands.append((errand, answer))
+                self._errands.append(_Errand(errand, answer, request))
+                self._looked = False
                 self._changed.notify_all()
         return answer
 
-    def run_errands(self) -> None:
-        """Do what was asked for, one of it before every round, so that painting goes on whoever asks how much; called
-        by the engine's thread."""
-        if self._errands:
-            errand, answer = self._errands.popleft()
-            if answer.set_running_or_notify_cancel():
-                try:
-                    answer.set_result(errand())
-                except BaseException as error:
-                    answer.set_exception(error)
+    def asked(self) -> list[GenerationRequest]:
+        """What errands wait for to be loaded."""
+        with self._changed:
+            return [errand.request for errand in self._errands if errand.request]
+
+    def run_errands(self, loaded: Callable[[GenerationRequest], bool] = lambda _: True) -> None:
+        """Do what was asked for, one of it before every round, so that painting goes on whoever asks how much: the
+        first for which all is ``loaded``. Called by the engine's thread."""
+        with self._changed:
+            self._looked, errands = True, list(self._errands)
+        errand = next((each for each in errands if each.request is None or loaded(each.request)), None)
+        if errand is not None:
+            self._do(errand)
+
+    def _do(self, errand: _Errand) -> None:
+        with self._changed:
+            if self._closed:
+                return  # and it is cancelled
+            self._errands.remove(errand)
+            self._looked = False
+        if errand.answer.set_running_or_notify_cancel():
+            try:
+                errand.answer.set_result(errand.act())
+            except BaseException as error:
+                errand.answer.set_exception(error)
 
     def waiting(self) -> list[Run]:
         """The runs that wait, in the order they will be taken."""
@@ -123,8 +154,8 @@ class Jobs:
         """Take no more runs and wake who waits in ``take``."""
         with self._changed:
             self._closed = True
-            for _, answer in self._errands:
-                answer.cancel()
+            for errand in self._errands:
+                errand.answer.cancel()
             self._errands.clear()
             self._changed.notify_all()
 

@@ -209,7 +209,7 @@ class Studio:
         Raises:
             StudioError: for a model that is no UNet, or an engine that has stopped.
         """
-        return self._ask(lambda engine: engine.words(run, index))
+        return self._ask(lambda engine: engine.words(run, index), run.request)
 
     def count(self, prompt: str, model: str) -> Count | None:
         """How many tokens a prompt has for a model, or one that is chosen from it, and where its chunks begin;
@@ -238,7 +238,7 @@ class Studio:
 
         side = self.library.native_side(model)
         small = resized(upright(picture), (side, side), RESIZE_MODES[0])
-        return self._ask(lambda engine: noised(engine.model(model), small, timestep))
+        return self._ask(lambda engine: noised(engine.model(model), small, timestep), GenerationRequest(model=model))
 
     def _starts_from_picture(self, run: Run) -> bool:
         return bool(run.request.image and len(run.recording)) and not self.library.edits(run.request.model)
@@ -251,21 +251,21 @@ class Studio:
         assert start is not None
 
         def encode() -> Tensor:
-            return self._ask(lambda engine: engine.model_of(request)).encode_picture(start.picture)
+            return self._ask(lambda engine: engine.model_of(request), request).encode_picture(start.picture)
 
         return Forward(encode, run.first_step, request.skipped)
 
     def _decoder(self, request: GenerationRequest) -> Callable[[Tensor], Tensor]:
         return self._ask(lambda engine: engine.decoder(request))
 
-    def _ask(self, errand: Callable[[Engine], T]) -> T:
+    def _ask(self, errand: Callable[[Engine], T], request: GenerationRequest | None = None) -> T:
         def asked() -> T:
             if self.engine is None:
                 raise StudioError("The engine has stopped: start Stepwise again.")
             return errand(self.engine)
 
         try:
-            return self._jobs.ask(asked).result()
+            return self._jobs.ask(asked, request).result()
         except CancelledError:
             raise StudioError("The studio is closing.") from None
 

@@ -119,6 +119,47 @@ def test_who_waits_is_woken_by_a_close_and_by_a_run(wake: str) -> None:
     assert taken == [run if wake == "put" else None]
 
 
+def test_an_errand_waits_for_what_it_needs_and_holds_up_no_other() -> None:
+    jobs, needs = Jobs(SIZE, PER_OWNER), GenerationRequest(model="slow")
+    waits, other = jobs.ask(lambda: "slow", needs), jobs.ask(lambda: "quick")
+    jobs.run_errands(lambda _: False)
+    assert other.result(0) == "quick"
+    jobs.run_errands(lambda _: False)
+    assert not waits.done()
+    assert jobs.asked() == [needs]
+    jobs.run_errands()
+    assert waits.result(0) == "slow"
+    assert jobs.asked() == []
+
+
+def test_who_waits_is_not_kept_busy_by_an_errand_that_waits_and_is_woken_when_it_need_not() -> None:
+    jobs, tried = Jobs(SIZE, PER_OWNER), threading.Event()
+    answer = jobs.ask(lambda: "done", GenerationRequest())
+    jobs.run_errands(lambda _: False)
+    woken = threading.Event()
+
+    def wait() -> None:
+        tried.set()
+        jobs.take(timeout=None)
+        woken.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    assert tried.wait(30)
+    assert not woken.wait(0.2)
+    jobs.wake()
+    assert woken.wait(30)
+    jobs.run_errands()
+    assert answer.result(0) == "done"
+
+
+def test_an_errand_that_waits_is_cancelled_by_a_close() -> None:
+    jobs = Jobs(SIZE, PER_OWNER)
+    answer = jobs.ask(lambda: "done", GenerationRequest())
+    jobs.run_errands(lambda _: False)
+    jobs.close()
+    assert answer.cancelled()
+
+
 class AnyUse(RuleBasedStateMachine):
     """Whatever is put, taken and removed: nothing is lost, nothing comes twice, turns stay fair."""
 

@@ -156,14 +156,12 @@ class Shelf:
         self._stale.add(self._key(model.name, model.placement.precision))
         return "Painted again, the model is kept in less memory."
 
-    def decoder(
-        self, name: str, vae: str, ask: Callable[[Callable[[], LoadedModel]], LoadedModel]
-    ) -> Callable[[Tensor], Tensor]:
+    def decoder(self, name: str, vae: str, ask: Callable[[], LoadedModel]) -> Callable[[Tensor], Tensor]:
         """A function that decodes latents of a model, by its own VAE or another, and holds on to none: if it
-        was let go meanwhile, the engine is ``ask``\\ ed to load it again."""
+        was let go meanwhile, ``ask`` finds it."""
 
         def decode(latents: Tensor) -> Tensor:
-            return (self.here(name, vae) or ask(partial(self.get, name, vae=vae))).decode(latents)
+            return (self.here(name, vae) or ask()).decode(latents)
 
         return decode
 

@@ -11,6 +11,7 @@ import shutil
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,24 @@ def test_what_is_let_go_is_gone_and_its_steps_can_still_be_seen(
     branch = studio.branch(run, 1)
     assert branch.result.paths
     assert torch.equal(branch.steps[-1].latents, run.steps[-1].latents)
+
+
+def test_others_paint_while_a_step_of_what_was_let_go_is_looked_at(
+    open_studio: Callable[..., Studio], one_fits: float
+) -> None:
+    studio = open_studio(model_memory_gb=one_fits)
+    run = studio.submit(asked("one", prompt="fox"))
+    assert run.result.paths
+    assert studio.submit(asked("two")).result.paths
+    run.steps[0].pictures.clear()
+    with held_up("one") as go_on, ThreadPoolExecutor(2) as lookers:
+        preview, words = lookers.submit(lambda: run.steps[0].preview), lookers.submit(studio.words, run, 0)
+        assert studio.submit(GenerationRequest(steps=3), owner="somebody").result.paths
+        assert not preview.done()
+        assert not words.done()
+        go_on.set()
+        assert preview.result(60)
+        assert [each.word for each in words.result(60)] == ["fox"]
 
 
 def test_a_model_that_has_no_room_waits_until_another_is_done_with(
