@@ -33,7 +33,7 @@ MINUTES = {
     "decoder": (14.0, 1.0),
     "control": (45.0, 2.5),
     "few-steps": (45.0, 2.0),
-    "recogniser": (25.0, 1.5),
+    "recogniser": (60.0, 2.0),
 }
 """What each stage is given on two CPU cores, and on a large GPU."""
 SKETCHED = 12_000

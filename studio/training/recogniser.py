@@ -5,6 +5,7 @@ It is trained on rendered pictures of the world only, never on generated ones.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,14 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device
-from studio.training.material import Material
+from studio.training.material import SCALE, Material
 from studio.training.pictures import at_hand, to_tensor
 from studio.training.world import Edition, Scene
 from studio.training.world.vocabulary import COUNTS, TIMES, WEATHERS
 
 BATCH = 32
 SIDE = 128
-WIDTHS = (64, 128, 192, 256)
+WIDTHS = (64, 96, 192, 320)
+"""Few at the start, where a step costs most, and many where things are told apart."""
 ONE_IS_USUAL = ("weather", "count")
 """Aspects of which most scenes have the same answer."""
 
@@ -64,7 +66,7 @@ class Step(nn.Module):
         super().__init__()
         self.shrink = nn.Conv2d(before, after, 3, 2, 1)
         self.inner = nn.Sequential(
-            nn.GroupNorm(8, after), nn.SiLU(), nn.Conv2d(after, after, 3, 1, 1), nn.GroupNorm(8, after), nn.SiLU(),
+            nn.BatchNorm2d(after), nn.SiLU(), nn.Conv2d(after, after, 3, 1, 1), nn.BatchNorm2d(after), nn.SiLU(),
             nn.Conv2d(after, after, 3, 1, 1),
         )  # fmt: skip
 
@@ -76,8 +78,9 @@ class Step(nn.Module):
 
 
 class Recogniser(nn.Module):
-    """Overlapping patches, 4 px apart, of a 128 px picture, and three such steps over them; read as a whole and where
-    it is strongest, one linear head an aspect."""
+    """Overlapping patches, 4 px apart, of a 128 px picture, and three such steps over them, to 4 x 4 cells; one linear
+    head an aspect. Things are read cell by cell, each cell counting by how surely something stands there; all else
+    from the whole and from where it is strongest."""
 
     def __init__(self, edition: Edition) -> None:
         super().__init__()
@@ -85,16 +88,28 @@ class Recogniser(nn.Module):
         self.body = nn.Sequential(
             nn.Conv2d(3, WIDTHS[0], 7, 4, 3),
             *(Step(*pair) for pair in pairwise(WIDTHS)),
-            nn.GroupNorm(8, WIDTHS[-1]),
+            nn.BatchNorm2d(WIDTHS[-1]),
             nn.SiLU(),
         )
-        self.heads = nn.ModuleDict({item.name: nn.Linear(2 * WIDTHS[-1], len(item.answers)) for item in self.aspects})
+        width = WIDTHS[-1]
+        self.heads = nn.ModuleDict(
+            {
+                item.name: nn.Linear(width if item.name == "thing" else 2 * width, len(item.answers))
+                for item in self.aspects
+            }
+        )
+        self.where = nn.Linear(width, 1)
 
-    def forward(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Scores (N, answers) for each aspect of pictures (N, 3, H, W) from -1 to 1."""
+    def forward(self, pictures: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Scores (N, answers) for each aspect of pictures (N, 3, H, W) from -1 to 1, and where it looks for things:
+        the logarithms of shares (N, cells) that sum to 1."""
         seen = self.body(functional.interpolate(pictures, size=(SIDE, SIDE), mode="area"))
         whole = torch.cat([seen.mean((2, 3)), seen.amax((2, 3))], 1)
-        return {name: head(whole) for name, head in self.heads.items()}
+        cells = seen.flatten(2).transpose(1, 2)
+        where = self.where(cells).squeeze(-1).log_softmax(1)
+        scores = {name: head(whole) for name, head in self.heads.items() if name != "thing"}
+        things = self.heads["thing"](cells).log_softmax(-1)
+        return scores | {"thing": (things + where[..., None]).logsumexp(1)}, where
 
 
 def targets(scenes: list[Scene], edition: Edition) -> dict[str, Tensor]:
@@ -119,8 +134,9 @@ def read(recogniser: Recogniser, pixels: NDArray[np.uint8]) -> dict[str, Tensor]
     parts: dict[str, list[Tensor]] = {item.name: [] for item in recogniser.aspects}
     with torch.no_grad():
         for first in range(0, len(pixels), BATCH):
-            for name, scores in recogniser(to_tensor(pixels[first : first + BATCH], device)).items():
-                parts[name].append(scores.cpu())
+            scores, _ = recogniser(to_tensor(pixels[first : first + BATCH], device))
+            for name, part in parts.items():
+                part.append(scores[name].cpu())
     return {name: torch.cat(found) for name, found in parts.items()}
 
 
@@ -146,23 +162,35 @@ def accuracy(scores: dict[str, Tensor], right: dict[str, Tensor]) -> dict[str, f
     return result
 
 
+def standing(masks: Tensor, cells: int) -> Tensor:
+    """How masks (N, h, w) of where things stand share out over that many square cells: (N, cells), sums of 1."""
+    side = math.isqrt(cells)
+    shares = functional.interpolate(masks[:, None].float(), size=(side, side), mode="area").flatten(1)
+    return shares / shares.sum(1, keepdim=True)
+
+
 def train(material: Material, folder: Path, minutes: float) -> Recogniser:
-    """Train on rendered pictures, shifted and dimmed a little so that it reads shapes."""
+    """Train on rendered pictures, shifted and dimmed a little so that it reads shapes. It is told where things stand:
+    from that it learns them several times sooner than from the whole picture."""
     device = choose_device()
     recogniser = Recogniser(material.scenes.edition).to(device).to(memory_format=torch.channels_last)
     right = {name: shares.to(device) for name, shares in targets(material.told(), material.scenes.edition).items()}
     loop = Loop(recogniser, Plan(folder, "recogniser", minutes, learning_rate=1.5e-3, weight_decay=0.05))
-    source, count = at_hand(material.pictures, device), batch_size(BATCH, device)
+    source, masks = at_hand(material.pictures, device), at_hand(material.masks, device)
+    count = batch_size(BATCH, device)
 
     def batch_loss() -> tuple[Tensor, int]:
         picks = torch.randint(len(source), (count,), device=source.device)
         down, across = (int(value) for value in torch.randint(-6, 7, (2,)))
         batch = to_tensor(source[picks].roll((down, across), (1, 2)), device)
-        batch = batch * (0.8 + 0.2 * torch.rand(count, 1, 1, 1, device=device)) + 0.04 * torch.randn_like(batch)
+        # One grain for the whole batch: a grain for each picture costs a tenth of the step.
+        batch = batch * (0.8 + 0.2 * torch.rand(count, 1, 1, 1, device=device)) + 0.04 * torch.randn_like(batch[:1])
         with autocast(device):
-            scores = recogniser(batch)
+            scores, where = recogniser(batch.contiguous(memory_format=torch.channels_last))
         losses = [-(right[name][picks] * score.float().log_softmax(1)).sum(1).mean() for name, score in scores.items()]
-        return torch.stack(losses).sum(), count
+        shifted = masks[picks].to(device).roll((round(down / SCALE), round(across / SCALE)), (1, 2))
+        stands = standing(shifted, where.shape[1])
+        return torch.stack(losses).sum() - (stands * where).sum(1).mean(), count
 
     loop.run(batch_loss, lambda: None)
     recogniser.load_state_dict(loop.average)

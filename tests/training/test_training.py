@@ -285,6 +285,25 @@ def test_the_recogniser_is_taught_shares_of_what_is_there() -> None:
     assert [bool(row.any()) for row in right["count"]] == [not scene.other for scene in scenes]
 
 
+def test_the_recogniser_is_told_where_things_stand() -> None:
+    masks = torch.zeros(2, 16, 16, dtype=torch.uint8)
+    masks[0, :4, :8] = 1  # two cells
+    masks[1, 6:10, 6:10] = 1  # a quarter of each of four
+    first, second = recogniser.standing(masks, 16).view(2, 4, 4)
+    assert first.nonzero().tolist() == [[0, 0], [0, 1]]
+    assert first.max() == 0.5
+    assert second.nonzero().tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
+    assert second.max() == 0.25
+
+
+def test_the_recogniser_shares_out_its_answer_and_its_look() -> None:
+    judge = recogniser.Recogniser(CPU).eval()
+    with torch.no_grad():
+        scores, where = judge(torch.randn(3, 3, 128, 128))
+        assert torch.allclose(scores["thing"].exp().sum(1), torch.ones(3), atol=1e-5)
+        assert torch.allclose(where.exp().sum(1), torch.ones(3), atol=1e-5)
+
+
 @pytest.mark.parametrize("edition", [FIRST, CPU], ids=lambda edition: edition.name)
 def test_the_vocabulary_says_what_can_be_asked_for(edition: Edition) -> None:
     told = vocabulary(edition)
