@@ -89,7 +89,7 @@ class Engine:
         """Paint until the queue is closed and empty of active runs."""
         try:
             while not self._jobs.closed:
-                self._jobs.run_errands(self._loaded_for)
+                self._jobs.run_errands(partial(self._loaded_for, patient=False))
                 self._admit()
                 self._tell_places()
                 self._round()
@@ -135,7 +135,7 @@ class Engine:
     def _between_rounds(self, request: GenerationRequest) -> LoadedModel:
         """The model of a request for another thread, loaded behind if it was let go."""
         try:
-            return self._jobs.ask(lambda: self.model_of(request), request).result()
+            return self._jobs.ask(lambda: self.model_of(request), request.decoded_with).result()
         except CancelledError:
             raise StudioError("The studio is closing.") from None
 
@@ -143,14 +143,12 @@ class Engine:
         return [active.painting.model.own for active in self._active]
 
     def words(self, run: Run, index: int) -> list[WordMap]:
-        """Where the words of the prompt looked at a step of a run; one forward. Only for the
+        """Where the words of the prompt looked at a step that a run painted itself; one forward. Only for the
         engine's own thread.
 
         Raises:
             StudioError: if that cannot be seen.
         """
-        while run.parent is not None and index < run.kept:
-            run = run.parent  # which painted that step
         model = self.model(run.request.model)
         origin, branch = run.leaving(index)
         request = dataclasses.replace(run.request, branch=branch)
@@ -202,16 +200,20 @@ class Engine:
 
     def _has_turn(self, run: Run) -> bool:
         hands = [active.hand for active in self._active]
-        may = run.ready and may_join(hands, self._settings.concurrency, run.owner)
-        return may and self._loaded_for(run.request)
-
-    def _loaded_for(self, request: GenerationRequest) -> bool:
-        """Whether all that a request is painted with is here; what is missing is loaded behind."""
-        if self.shelf.waits_for not in ("", request.model):
+        if not (run.ready and may_join(hands, self._settings.concurrency, run.owner)):
+            return False
+        if self.shelf.waits_for not in ("", run.request.model):
             return False  # or the model that waits for room would wait for ever
+        return self._loaded_for(run.request)
+
+    def _loaded_for(self, request: GenerationRequest, patient: bool = True) -> bool:
+        """Whether all that a request is painted with is here; what is missing is loaded behind. Who only looks is
+        not ``patient``: the model takes what room there is, and nobody waits for it."""
         try:
+            if not self.shelf.ready(request.model, request.vae, patient):
+                return False
             parts = [self.controls.ready(unit.model) for unit in request.control]
-            if not self.shelf.ready(request.model, request.vae) or not all(parts):
+            if not all(parts):
                 return False
             model = self.shelf.here(request.model)
             return model is None or model.adapters.ready(self._library.loras(request.prompt))

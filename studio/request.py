@@ -154,6 +154,11 @@ class GenerationRequest:
         """What decides at which noise levels the model is asked, and how its answers are used."""
         return self.sampler, self.schedule, self.steps
 
+    @property
+    def decoded_with(self) -> GenerationRequest:
+        """Its model and VAE alone, which its latents are decoded with."""
+        return GenerationRequest(model=self.model, vae=self.vae)
+
     def batches(self, count: int) -> tuple[GenerationRequest, ...]:
         """``count`` requests whose seeds go on where the one before ended."""
         first, field = self.resolved(), "variation_seed" if self.variation_strength else "seed"

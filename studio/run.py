@@ -116,6 +116,10 @@ class Run:
         shared = self.parent.steps[: self.kept] if self.parent is not None else []
         return shared + self.recording.steps
 
+    def painter(self, index: int) -> Run:
+        """The run that painted its step ``index``, 0 for the first: this one, or one that it shares the step with."""
+        return self if self.parent is None or index >= self.kept else self.parent.painter(index)
+
     @property
     def forward(self) -> Forward | None:
         """How the picture that it, or the run it is a branch of, starts from was noised."""

@@ -128,7 +128,7 @@ class Studio:
         if request.branch is not None:
             raise RequestRefused("branch", "A branch is made from its run: use Studio.branch.")
         limits.check(request)
-        self._look_for(request)
+        self.library.look_for(request)
         resolved = self.wildcards.chosen(request.resolved())
         if self.library.edits(resolved.model):
             resolved = dataclasses.replace(resolved, strength=1.0)
@@ -175,6 +175,7 @@ class Studio:
         written = {template: "" for field, template in TEMPLATES.items() if field in changes}
         asked = dataclasses.replace(run.request, branch=leaving, **(written | changes))
         limits.check(asked)
+        self.library.look_for(asked)
         return self._put(Run(self.wildcards.chosen(asked), run.owner, lease_s, origin))
 
     def go_on(self, run: Run, lease_s: float | None = None, **changes: Any) -> Run:
@@ -192,7 +193,7 @@ class Studio:
         from studio.timeline import saved  # here, since it loads PyTorch
 
         run, pictures = saved.open_run(path, owner, self._decoder)
-        self._look_for(run.request)
+        self.library.look_for(run.request)
         self.library.check(run.request)
         for name, png in pictures.items():
             self.collection.restore(name, png, owner)
@@ -209,7 +210,8 @@ class Studio:
         Raises:
             StudioError: for a model that is no UNet, or an engine that has stopped.
         """
-        return self._ask(lambda engine: engine.words(run, index), run.request)
+        painter = run.painter(index)
+        return self._ask(lambda engine: engine.words(painter, index), painter.request)
 
     def count(self, prompt: str, model: str) -> Count | None:
         """How many tokens a prompt has for a model, or one that is chosen from it, and where its chunks begin;
@@ -251,7 +253,8 @@ class Studio:
         assert start is not None
 
         def encode() -> Tensor:
-            return self._ask(lambda engine: engine.model_of(request), request).encode_picture(start.picture)
+            model = self._ask(lambda engine: engine.model_of(request), request.decoded_with)
+            return model.encode_picture(start.picture)
 
         return Forward(encode, run.first_step, request.skipped)
 
@@ -278,7 +281,9 @@ class Studio:
         taken = []
         for entry in self._journal.left():
             try:
-                self._look_for(entry.request)
+                self.library.look_for(entry.request)
+                if self._closing.is_set():
+                    break  # the next process takes up what is left
                 finished = self.collection.history.made_by(entry.run) >= entry.request.batch_size
                 if not finished and entry.tries < MOST_TRIES:
                     taken.append(self._again(entry, before))
@@ -309,12 +314,6 @@ class Studio:
             )
             before[owner, left] = self._queue(parent, MOST_TRIES)
         return before[owner, left]
-
-    def _look_for(self, request: GenerationRequest) -> None:
-        """Wait for the first look through the folders where a request names what only that finds."""
-        if not self.library.scanned and not self.library.has_all_of(request):
-            self._imported.wait()  # as the scan imports what it imports
-            self.library.rescan()
 
     def _put(self, run: Run) -> Run:
         limits.check(run.request)
@@ -425,6 +424,7 @@ class Studio:
             engine.serve()
         except Exception as error:
             log.exception("the engine has stopped")
+            self.library.scanned.set()  # it may not even have begun to look
             self.status.tell(f"cannot paint: {error}")
             self._refuse_all(str(error))
 

@@ -71,8 +71,8 @@ class Library:
         self._roots, self._hub, self.hashes = tuple(folders), hub, hashes or Hashes()
         self._found: dict[Path, tuple[tuple[int, ...], Found]] = {}
         self._stop, self._scanning = threading.Event(), threading.Lock()
-        self.scanned = False
-        """Whether all folders have been looked through once."""
+        self.scanned = threading.Event()
+        """All folders have been looked through once, or will not be any more."""
         for folder in self._folders_to_look_through():
             for path in sorted(folder.iterdir()):
                 if any((path / name).is_file() for name in ("model_index.json", "config.json")):
@@ -255,6 +255,11 @@ class Library:
             return False
         return request.branch is None or self.has_all_of(request.branch.request)
 
+    def look_for(self, request: GenerationRequest) -> None:
+        """Wait for the first look through the folders where a request names what only that finds."""
+        if not self.scanned.is_set() and not self.has_all_of(request):
+            self.scanned.wait()
+
     def lacking(self, found: Found) -> str:
         """Why nobody can paint with a checkpoint that was read, as a sentence; empty where one can."""
         return lacking(found, self.found)
@@ -270,7 +275,7 @@ class Library:
                 self._take(path, name)
             for path in self._found.keys() - there:
                 del self._found[path]
-            self.scanned = True
+            self.scanned.set()
 
     def watch(self, busy: Callable[[], bool] = lambda: False) -> None:
         """Rescan in a thread of its own until ``close``; hash the files in another, which holds no scan up and
@@ -293,6 +298,7 @@ class Library:
     def close(self) -> None:
         """End the watching."""
         self._stop.set()
+        self.scanned.set()
 
     def _watch(self) -> None:
         while not self._stop.is_set():

@@ -85,18 +85,19 @@ class Shelf:
         """What is loaded, the one used longest ago first."""
         return list(self._held.values())
 
-    def ready(self, name: str, vae: str = "") -> bool:
-        """Whether ``get`` would answer at once. If not, the model is loaded behind, or waits for room."""
-        return self._ready(name) and (not vae or self.vaes.ready(*self._vae(name, vae)))
+    def ready(self, name: str, vae: str = "", patient: bool = True) -> bool:
+        """Whether ``get`` would answer at once. If not, the model is loaded behind; a patient one waits until
+        others are done with where there will be more room then."""
+        return self._ready(name, patient) and (not vae or self.vaes.ready(*self._vae(name, vae)))
 
-    def _ready(self, name: str) -> bool:
+    def _ready(self, name: str, patient: bool) -> bool:
         key = self._key(name)
         if key in self._stale and self._held[key] not in self._in_use():
             self._let_go(key)
         if key in self._held:
-            return key not in self._stale
+            return key not in self._stale or not patient
         if key not in self._loading:
-            self._begin(key, patient=True)
+            self._begin(key, patient)
         loading = self._loading.get(key)
         if loading is None or not loading.loaded.done():
             return False
@@ -197,7 +198,8 @@ class Shelf:
         if plan is None:
             self.waits_for = key[0]
             return
-        self.waits_for = ""
+        if self.waits_for == key[0]:
+            self.waits_for = ""
         stop = threading.Event()
         placement = dataclasses.replace(self._placement, precision=key[1])
         loaded = self._pool.submit(self._load, source, key[0], placement, plan, stop)

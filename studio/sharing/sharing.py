@@ -133,7 +133,7 @@ def _work(run: Run) -> int:
     """What is to be painted: of a branch, the steps that remain."""
     request, origin = run.request, run.parent
     done = 0
-    if origin is not None:
+    if origin is not None and run.kept:
         before = origin.request
         done = before.skipped if origin.midway == START else 0
         done += origin.midway.steps(before.sampler, run.kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ class Runs:
         """Keep a run."""
         with self._lock:
             self._runs[run.id] = run
-        run.recording.when_back = self.settle
+        run.recording.when_back = partial(self.settle, run)
 
     def find(self, run_id: str, owner: str) -> Run | None:
         """The run with that id, if it is this owner's."""
@@ -75,14 +76,15 @@ class Runs:
         used = sum(run.recording.nbytes for run in runs)
         return Gauge(used, self._budget, len(runs), sum(run.recording.on_disk for run in runs))
 
-    def settle(self) -> None:
-        """Bring the steps back within their budget."""
+    def settle(self, looked_at: Run | None = None) -> None:
+        """Bring the steps back within their budget, if need be but for those of a run that is looked at: it would
+        be read and written again at every look."""
         used = self.gauge.used
         for run in sorted(self._ended(), key=lambda run: run.recording.used):
             if used <= self._budget:
                 break
             size = run.recording.nbytes
-            if size:
+            if size and run is not looked_at:
                 try:
                     run.spill(self._folder / f"{run.id}.steps")
                 except OSError as error:

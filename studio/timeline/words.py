@@ -31,7 +31,8 @@ def midway_of(request: GenerationRequest) -> Midway:
     before = midway_of(branch.request)
     if request.solver == branch.request.solver:
         return before
-    return Midway(math.nan, before.steps(branch.request.sampler, branch.at), branch.at)
+    skipped = branch.request.skipped if before == START else 0  # as diffusion/replay.py counts them
+    return Midway(math.nan, skipped + before.steps(branch.request.sampler, branch.at), branch.at)
 
 
 def are_scheduled(request: GenerationRequest) -> bool:

@@ -215,7 +215,7 @@ def train(
     device = choose_device()
     lessons = Lessons(vae, tokenizer, material, material.count)
     painter = painter.to(device).to(memory_format=torch.channels_last).train()
-    loop = Loop(painter, Plan(folder, "denoiser", minutes, learning_rate=6e-4))
+    loop = Loop(painter, Plan(folder, "denoiser", minutes, 6e-4, fingerprint(vae.encoder)))
     schedule, count = training_schedule(), batch_size(BATCH, device)
     predict = compiled(painter, minutes)
 

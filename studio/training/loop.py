@@ -197,8 +197,12 @@ class Loop:
 
     def _load(self, device: torch.device) -> None:
         state = torch.load(self._checkpoint, weights_only=True, map_location=device)
-        if state.get("base", "") != self.plan.base:
-            tqdm.write(f"{self.plan.name}: what it builds on has changed, so it begins anew")
+        own = self.module.state_dict()
+        changed = "what it builds on" if (state.get("base") or self.plan.base) != self.plan.base else ""
+        if {name: value.shape for name, value in state["module"].items()} != {n: v.shape for n, v in own.items()}:
+            changed = "what it is made of"
+        if changed:
+            tqdm.write(f"{self.plan.name}: {changed} has changed, so it begins anew")
             self._curve.unlink(missing_ok=True)
             return
         self.module.load_state_dict(state["module"])

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from studio import GenerationRequest, Run, Settings, Studio
 from studio.errors import GenerationFailed, ModelUnavailable
@@ -201,6 +202,30 @@ def test_a_model_that_has_no_room_waits_until_another_is_done_with(
     assert other.result.paths
     assert behind.result.paths
     assert ended.index(long.id) < ended.index(other.id) < ended.index(behind.id)
+
+
+def test_nobody_waits_for_a_look_at_what_has_no_room_and_a_look_for_no_model_that_waits(
+    open_studio: Callable[..., Studio], one_fits: float
+) -> None:
+    studio = open_studio(model_memory_gb=one_fits)
+    gone = studio.submit(asked("two"))
+    assert gone.result.paths
+    gone.steps[0].pictures.clear()
+    long = studio.submit(asked("one", prompt="fox", steps=150))
+    next(event for event in long if isinstance(event, Step))
+    with ThreadPoolExecutor(1) as looker:
+        look = looker.submit(lambda: gone.steps[0].preview)
+        assert studio.submit(GenerationRequest(steps=2), owner="somebody").result.paths
+        assert look.result(60)
+        assert not long.ended
+    waits = studio.submit(asked("three"))
+    next(event for event in long if studio.engine and studio.engine.shelf.waits_for == "three")
+    assert studio.words(long, 0)
+    assert studio.noised(Image.new("RGB", (64, 64)), 500).latents
+    assert not long.ended
+    long.cancel()
+    assert waits.result.paths
+    assert gone.steps[0].preview
 
 
 def test_after_memory_ran_out_the_next_try_is_leaner(open_studio: Callable[..., Studio]) -> None:

@@ -292,6 +292,16 @@ def test_the_midway_of_a_request_is_that_of_its_run(studio: Studio, run: Run) ->
         assert (told.kept, told.at) == (one.midway.kept, one.midway.at)
 
 
+def test_the_picture_that_a_run_starts_from_stands_in_for_steps_of_the_next_sampler_too(
+    studio: Studio, run: Run
+) -> None:
+    image = studio.inputs.add(Image.open(run.result.paths[0]))
+    started = painted(studio.submit(dataclasses.replace(run.request, image=image, strength=0.6, steps=10)))
+    changed = painted(studio.branch(started, 2, sampler="Heun", remaining=3))
+    told = midway_of(changed.request)
+    assert (told.kept, told.at) == (changed.midway.kept, changed.midway.at) == (6, 2)
+
+
 def at(sheet: Image.Image, x: int, y: int) -> tuple[int, ...]:
     value = sheet.getpixel((x, y))
     assert isinstance(value, tuple)

@@ -109,6 +109,18 @@ def test_many_runs_do_not_grow_the_process(small: Studio) -> None:
         assert small.runs.gauge.used <= small.runs.gauge.budget
 
 
+def test_a_run_larger_than_the_budget_is_read_back_once_and_stays_while_it_is_looked_at(small: Studio) -> None:
+    run = painted(small, width=256, height=256, steps=80)
+    settled(small)
+    assert run.recording.nbytes == 0
+    looked = [run.steps for _ in range(3)]
+    assert run.recording.nbytes > small.runs.gauge.budget
+    assert looked[0][7] is looked[2][7]
+    painted(small, 2)
+    settled(small)
+    assert run.recording.on_disk
+
+
 def test_steps_that_come_back_and_runs_that_are_opened_push_others_out(small: Studio, tmp_path: Path) -> None:
     runs = [painted(small, seed) for seed in range(5)]
     settled(small)

@@ -67,6 +67,21 @@ def test_what_was_trained_beside_other_weights_begins_anew(tmp_path: Path) -> No
     assert Loop(nn.Linear(1, 1), replace(plan, base=fingerprint(nn.Linear(1, 1)))).progress == 0
 
 
+def test_what_was_trained_of_other_layers_begins_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = Plan(tmp_path, "line", minutes=1 / 60, learning_rate=0.1)
+    module = nn.Linear(1, 1)
+    Loop(module, plan).run(lambda: line(module), lambda: None)
+    assert Loop(nn.Linear(2, 1), plan).progress == 0
+    assert "what it is made of has changed" in capsys.readouterr().out
+    assert Loop(nn.Sequential(nn.Linear(1, 1)), plan).progress == 0
+
+
+def test_of_what_does_not_say_what_it_was_trained_beside_nothing_is_thrown_away(tmp_path: Path) -> None:
+    plan, module = Plan(tmp_path, "line", minutes=1 / 60, learning_rate=0.1), nn.Linear(1, 1)
+    Loop(module, plan).run(lambda: line(module), lambda: None)
+    assert Loop(nn.Linear(1, 1), replace(plan, base=fingerprint(nn.Linear(1, 1)))).progress >= 1
+
+
 def test_a_stop_by_hand_loses_nothing(tmp_path: Path) -> None:
     module, plan = nn.Linear(1, 1), Plan(tmp_path, "line", minutes=5.0, learning_rate=0.1)
     loop = Loop(module, plan)
