@@ -273,23 +273,22 @@ class Studio:
             raise StudioError("The studio is closing.") from None
 
     def take_up(self) -> list[Run]:
-        """Paint what an earlier process over the same outputs was asked for and had not ended when it was
-        closed or killed: under the same ids, from the first step on. Those whose models or pictures are
-        gone are left out, and those that were with two processes when they were killed. Where one asks for what
-        only a look through the folders finds, such as a single file or a LoRA, it is waited for."""
+        """Paint what an earlier process over the same outputs was asked for and had not ended when it was closed or
+        killed: under the same ids, from the first step on, but for what has lost its models or pictures or was with
+        two processes when they were killed. It waits where only a look through the folders finds what is asked for."""
         before: dict[tuple[str, GenerationRequest], Run] = {}
         taken = []
         for entry in self._journal.left():
             try:
                 self.library.look_for(entry.request)
-                if self._closing.is_set():
-                    break  # the next process takes up what is left
                 finished = self.collection.history.made_by(entry.run) >= entry.request.batch_size
-                if not finished and entry.tries < MOST_TRIES:
+                if not finished and entry.tries < MOST_TRIES and not self._closing.is_set():
                     taken.append(self._again(entry, before))
                     continue
             except StudioError as error:
                 log.warning("run %s is not taken up again: %s", entry.run, error)
+            if self._closing.is_set():
+                break  # the next process takes up what is left
             self._journal.drop(entry.run)
         return taken
 
@@ -337,7 +336,8 @@ class Studio:
         except OSError as error:
             raise NotSaved(f"The request could not be written down: {error.strerror or error}.") from None
         except StudioError:
-            self._journal.drop(run.id)
+            if tries == 1:  # what is taken up again stays written down, should the studio be closing
+                self._journal.drop(run.id)
             raise
         self.runs.add(run)
         return run

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from studio import GenerationRequest, Run, Settings, Studio
 from studio.events import Finished
 from studio.gallery.pictures import LOCAL
 from studio.journal import Journal
+from studio.models.library import Library
 from studio.request import Branch
 
 ASKED = GenerationRequest(model="tiny-v", width=64, height=64, prompt="a cat", steps=12, seed=5, sampler="Euler a")
@@ -125,6 +127,21 @@ def test_what_asks_for_a_file_that_is_found_by_looking_is_taken_up(models: Path,
     pretend_its_process_is_gone(tmp_path)
     with Studio(Settings(models=(models, tmp_path / "loras"), outputs=tmp_path, device="cpu")) as studio:
         assert [taken.id for taken in studio.take_up()] == [run.id]
+
+
+def test_what_waits_for_the_first_look_stays_for_the_next_process_when_the_studio_is_closed(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(dataclasses.replace(ASKED, prompt="a cat <lora:ink>"), "ada")
+    Journal(tmp_path / ".queue").write(run)
+    pretend_its_process_is_gone(tmp_path)
+    monkeypatch.setattr(Library, "rescan", lambda library: library._stop.wait())
+    with ThreadPoolExecutor(1) as behind:
+        with studio_over(models, tmp_path) as studio:
+            taken = behind.submit(studio.take_up)
+        assert taken.result(60) == []
+    pretend_its_process_is_gone(tmp_path)
+    assert [(entry.run, entry.tries) for entry in Journal(tmp_path / ".queue").left()] == [(run.id, 1)]
 
 
 def test_a_branch_is_painted_however_long_the_steps_before_it_take_again(
