@@ -80,4 +80,6 @@ def on_unknown(prompt: str | None, model: str) -> str:
 
 
 def _is_known(word: str) -> bool:
-    return any(form in KNOWN for form in (word, word.removesuffix("s"), word.removesuffix("es")))
+    """The tokenizer reads the parts between hyphens one by one."""
+    parts = [(part, part.removesuffix("s"), part.removesuffix("es")) for part in word.split("-")]
+    return all(any(form in KNOWN for form in forms) for forms in parts)

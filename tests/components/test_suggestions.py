@@ -22,6 +22,7 @@ from studio.models.library import EMBEDDED
         ("", []),
         ("zebra zebra", ["zebra"]),
         ("12 (cat:1.3)", []),
+        ("a cat-penguin, a zebra-cat", ["zebra-cat"]),
     ],
 )
 def test_words_it_was_never_taught_are_named(prompt: str, expected: list[str]) -> None:
