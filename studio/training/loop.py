@@ -4,7 +4,7 @@ import csv
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -197,10 +197,11 @@ class Loop:
 
     def _load(self, device: torch.device) -> None:
         state = torch.load(self._checkpoint, weights_only=True, map_location=device)
-        own = self.module.state_dict()
-        changed = "what it builds on" if (state.get("base") or self.plan.base) != self.plan.base else ""
-        if {name: value.shape for name, value in state["module"].items()} != {n: v.shape for n, v in own.items()}:
+        changed = ""
+        if _shapes(state["module"]) != _shapes(self.module.state_dict()):
             changed = "what it is made of"
+        elif state.get("base") not in (None, "", self.plan.base):  # older ones do not say
+            changed = "what it builds on"
         if changed:
             tqdm.write(f"{self.plan.name}: {changed} has changed, so it begins anew")
             self._curve.unlink(missing_ok=True)
@@ -209,3 +210,7 @@ class Loop:
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds, self.samples = state["counts"]
+
+
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in weights.items()}
