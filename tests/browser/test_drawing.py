@@ -163,8 +163,8 @@ def test_a_branch_follows_what_was_drawn_since(canvas: Canvas, served: Served) -
 def test_the_picture_follows_the_pen(canvas: Canvas, served: Served) -> None:
     page = canvas.page
     page.fill("#prompt textarea", "a house")
-    page.check(".sw-live")
     draw_house(canvas)
+    page.check(".sw-live")
     page.wait_for_function(f"{LIVE}.includes('behind the pen')")
     finished(page)
     live = newest(served)

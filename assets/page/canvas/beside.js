@@ -1,7 +1,7 @@
 // The canvas beside the stage: opened and put away, what of it Paint uses, and painting live.
 const LIVE_MS = 200, TOLD_MS = 400, OPENED = "stepwise-canvas";
 const UNSENT = "What is drawn could not be sent. It is safe here: see that the studio can be reached, then paint again.";
-let soon = null, telling = null, ended = 0, seen = "";
+let soon = null, telling = null, since = 0, seen = "";
 const boards = () => document.querySelector("#boards"); // holds the canvas and the stage
 const isBeside = () => "canvas" in (boards()?.dataset || {});
 
@@ -53,15 +53,18 @@ async function asItWas(picture, mask, led) {
 document.addEventListener("stepwise:canvas", ({ detail }) => {
   clearTimeout(soon);
   if (detail.reason === "restore" || !find("live").checked || !isBeside()) return;
-  ended = performance.now();
-  soon = setTimeout(() => document.querySelector("#live")?.click(), LIVE_MS);
+  soon = setTimeout(paintLive, LIVE_MS, performance.now());
 });
+function paintLive(rested) {
+  since = rested;
+  seen = document.querySelector(".sw-stage")?.dataset.run; // whatever it comes to, it does not know this stroke
+  document.querySelector("#live")?.click();
+}
 document.addEventListener("stepwise:stroke", () => { clearTimeout(soon); clearTimeout(telling); });
 document.addEventListener("stepwise:look", ({ detail }) => {
-  if (!ended || detail.state !== "finished" || detail.run === seen) return;
-  seen = detail.run;
-  find("delay").textContent = `${((performance.now() - ended) / 1000).toFixed(2)} s behind the pen`;
-  ended = 0;
+  if (!since || detail.state !== "finished" || detail.run === seen) return;
+  find("delay").textContent = `${((performance.now() - since) / 1000).toFixed(2)} s behind the pen`;
+  since = 0;
 });
 find("live").addEventListener("change", (event) => {
   clearTimeout(soon);
