@@ -340,7 +340,7 @@ class Bindings:
 
     def vaes(self, model: str, chosen: str) -> Any:
         """The VAE menu with what the library has found by now."""
-        return fitting.vae_menu(self._studio.library.vaes(model), chosen)
+        return fitting.vaes_found(self._studio.library.vaes(model), chosen)
 
     def count(self, prompt: str | None, model: str) -> str:
         """How long a prompt is for the chosen model; empty where nobody counts."""

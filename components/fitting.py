@@ -50,6 +50,14 @@ def vae_menu(vaes: Sequence[str], chosen: str = "") -> Any:
     return gr.Dropdown(choices=[OWN_VAE, *vaes], value=value, visible=bool(vaes))
 
 
+def vaes_found(vaes: Sequence[str], chosen: str) -> Any:
+    """The same menu when its choices are told anew, perhaps while somebody chooses: the value is left alone, unless
+    the VAE it names is gone."""
+    if chosen not in (OWN_VAE, *vaes):
+        return vae_menu(vaes)
+    return gr.update(choices=[OWN_VAE, *vaes], visible=bool(vaes))
+
+
 def picture(fitting: Fitting | None, **told: Mapping[str, Any]) -> dict[str, Any]:
     """What becomes of the canvas's picture: a model that edits looks at it and starts from noise, so that there is no
     strength to choose. ``told`` is what else a widget shall be told, by its name."""

@@ -21,7 +21,7 @@ from studio.models.library import EMBEDDED_FOLDER
 from studio.training import autoencoder, control, curves, denoiser, few_steps, recogniser, tokenizer, warm_start
 from studio.training.exam import figures
 from studio.training.exam.evaluate import evaluate
-from studio.training.export import export, export_controlnet, painter_from
+from studio.training.export import editions, export, export_controlnet, painter_from
 from studio.training.loop import choose_device
 from studio.training.material import Material
 from studio.training.pictures import sheet
@@ -62,7 +62,12 @@ class Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.material = Material(SceneDataset(0, work.edition), work.pictures, work.folder)
         self.sketched = min(work.pictures, SKETCHED)
-        self.exam = Material(SceneDataset(1, work.edition, held_out=True), work.exam, work.folder)
+        self.held_out = self._exam(())
+
+    def _exam(self, before: tuple[Edition, ...]) -> Material:
+        """Held-out scenes, without those of the editions ``before``."""
+        narrower = tuple(edition for edition in dict.fromkeys(before) if edition != self.work.edition)
+        return Material(SceneDataset(1, self.work.edition, held_out=True, before=narrower), self.work.exam, self.folder)
 
     def budget(self, stage: str) -> float:
         """Minutes for a stage."""
@@ -90,13 +95,13 @@ class Training:
 
     def world(self) -> None:
         """Draw everything, and a sheet of it to look at."""
-        pictures, _ = self.material.pictures[:96], self.exam.pictures
+        pictures, _ = self.material.pictures[:96], self.held_out.pictures
         _ = self.material.masks, self.material.tokens(self.tokenizer), self.material.sketches(self.sketched)
         Image.fromarray(sheet(np.asarray(pictures), 12)).save(self.folder / "world.png")
 
     def autoencoder(self) -> None:
         model, minutes = autoencoder.build(self.started("vae")), self.budget("autoencoder")
-        trained = autoencoder.train(model, self.material.pictures, self.exam.pictures, self.folder, minutes)
+        trained = autoencoder.train(model, self.material.pictures, self.held_out.pictures, self.folder, minutes)
         trained.save_pretrained(self.folder / "vae")
 
     def denoiser(self) -> None:
@@ -108,7 +113,7 @@ class Training:
     def decoder(self) -> None:
         minutes = self.budget("decoder")
         refined = autoencoder.refine_decoder(
-            self.vae(), self.material.pictures, self.exam.pictures, self.folder, minutes
+            self.vae(), self.material.pictures, self.held_out.pictures, self.folder, minutes
         )
         refined.save_pretrained(self.folder / "vae-refined")
 
@@ -116,7 +121,8 @@ class Training:
         """Ship the newest weights there are."""
         vae = self.vae("vae-refined" if (self.folder / "vae-refined").exists() else "vae")
         painter = painter_from(self.folder / "denoiser.pt", self.tokenizer, self.work.edition)
-        export(vae, self.tokenizer, painter, self.work.edition, self.work.into)
+        before = editions(self.work.start) if self.work.start else ()
+        export(vae, self.tokenizer, painter, self.work.edition, self.work.into, before)
 
     def control(self) -> None:
         """A ControlNet for the finished model, from the first part of the pictures."""
@@ -142,7 +148,8 @@ class Training:
 
     def evaluate(self) -> None:
         """The exam of the finished model; its card's table and curves are written anew."""
-        found = evaluate(self.work.into, self.recogniser(), self.exam, self.material, self.folder)
+        exam = self._exam(editions(self.work.into))
+        found = evaluate(self.work.into, self.recogniser(), exam, self.material, self.folder)
         print(figures.table(found))
         card = self.work.into / "README.md"
         if card.exists() and figures.put_into_card(found, card):

@@ -12,17 +12,23 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import ControlNetModel, StableDiffusionPipeline
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
+from studio.diffusion.preview import to_pixels
 from studio.training import denoiser
+from studio.training.exam import painting
 from studio.training.loop import Loop, Plan, batch_size, choose_device, compiled, fingerprint
 from studio.training.material import Material
-from studio.training.pictures import at_hand
+from studio.training.pictures import at_hand, sheet
+from studio.training.world.captions import full_caption
 
 BATCH = 16
 UNTOLD_SHARE = 0.3
 """Captions taken away, so that the sketch is read even where the words say nothing."""
+LOOKED_AT = 8
+"""Pictures painted on the way, to look at: the sketches above, what came of them below."""
 
 
 def build(pipeline: StableDiffusionPipeline, start: Path | None = None) -> ControlNetModel:
@@ -99,6 +105,15 @@ def train(
 
         return denoiser.loss(painter, schedule, latents, tokens, where), count
 
-    loop.run(batch_loss, lambda: None)
+    led = painting.controlled(pipeline, controlled.controlnet)
+    looked_at = sketches[:LOOKED_AT, 1].to(device)[:, None].float().expand(-1, 3, -1, -1)
+    prompts = [full_caption(scene) for scene in material.told(len(looked_at))]
+
+    def sample() -> None:
+        drawn = to_pixels(looked_at * 2 - 1)
+        pictures = painting.paint(led, prompts, first_seed=7, sketches=looked_at)
+        Image.fromarray(sheet(np.concatenate([drawn, pictures]), len(prompts))).save(folder / "control.png")
+
+    loop.run(batch_loss, sample)
     controlled.controlnet.load_state_dict(loop.average)
     return controlled.controlnet.eval()

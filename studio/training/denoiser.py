@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from studio.training.exam.painting import paint
 from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device, compiled, fingerprint
 from studio.training.material import SCALE, Material
 from studio.training.pictures import at_hand, sheet, to_tensor
@@ -226,12 +227,7 @@ def train(
     def sample() -> None:
         pipeline = assemble(vae, tokenizer, painter)
         pipeline.set_progress_bar_config(disable=True)
-        pictures = []
-        for prompt in LOOK_AT:
-            with autocast(device):
-                generator = torch.Generator().manual_seed(7)
-                pictures += pipeline(prompt, num_inference_steps=20, guidance_scale=4, generator=generator).images
-        Image.fromarray(sheet(np.stack([np.asarray(picture) for picture in pictures]), 4)).save(folder / "denoiser.png")
+        Image.fromarray(sheet(paint(pipeline, [*LOOK_AT], first_seed=7), 4)).save(folder / "denoiser.png")
 
     loop.run(batch_loss, sample)
     painter.load_state_dict(loop.average)

@@ -11,10 +11,11 @@ from diffusers import AutoencoderTiny, ControlNetModel
 from transformers import CLIPTokenizer
 
 from studio.training.denoiser import Painter, assemble, build
-from studio.training.world import Edition
+from studio.training.world import EDITIONS, Edition
 from studio.training.world.captions import words
 from studio.training.world.vocabulary import COLOURS, COUNTS, RELATIONS, SHAPES, SIZES, TIMES, WEATHERS
 
+VOCABULARY = "vocabulary.json"
 SHARD = "15MB"
 """No file of the repository is larger."""
 
@@ -26,15 +27,30 @@ def painter_from(checkpoint: Path, tokenizer: CLIPTokenizer, edition: Edition) -
     return painter.eval()
 
 
-def export(vae: AutoencoderTiny, tokenizer: CLIPTokenizer, painter: Painter, edition: Edition, folder: Path) -> None:
-    """Write the pipeline in fp16 safetensors and the words it knows, in place of what was there. A ControlNet
-    and a few-step edition belong to the denoiser they were trained on, and go with it."""
+def export(
+    vae: AutoencoderTiny,
+    tokenizer: CLIPTokenizer,
+    painter: Painter,
+    edition: Edition,
+    folder: Path,
+    before: tuple[Edition, ...] = (),
+) -> None:
+    """Write the pipeline in fp16 safetensors and the words it knows, in place of what was there, with the editions it
+    was trained on ``before``. A ControlNet and a few-step edition belong to the denoiser they were trained on, and go
+    with it."""
     for part in ("unet", "vae", "text_encoder", "tokenizer", "controlnet", "few-steps"):
         shutil.rmtree(folder / part, ignore_errors=True)
     pipeline = assemble(vae, tokenizer, painter).to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True, max_shard_size=SHARD)
-    text = json.dumps(vocabulary(edition), indent=1, ensure_ascii=False)
-    (folder / "vocabulary.json").write_text(text + "\n", encoding="utf-8")
+    told = vocabulary(edition) | {"before": [each.name for each in before]}
+    text = json.dumps(told, indent=1, ensure_ascii=False)
+    (folder / VOCABULARY).write_text(text + "\n", encoding="utf-8")
+
+
+def editions(folder: Path) -> tuple[Edition, ...]:
+    """Those that the finished model in a folder was trained on, the last one last."""
+    told = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
+    return tuple(EDITIONS[name] for name in (*told.get("before", ()), told["edition"]))
 
 
 def export_controlnet(controlnet: ControlNetModel, folder: Path) -> None:

@@ -17,13 +17,16 @@ from typing import Any
 
 import torch
 from diffusers import StableDiffusionPipeline
+from PIL import Image
 from torch import Tensor, nn
 
 from studio import presets
 from studio.models.library import EMBEDDED, EMBEDDED_QUICK
 from studio.training import denoiser
+from studio.training.exam.painting import FEW_STEPS, paint
 from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device, fingerprint
 from studio.training.material import Material
+from studio.training.pictures import sheet
 
 BATCH = 12
 RANK = 40
@@ -142,6 +145,7 @@ def train(
     begins with the one in ``start``, where that is given."""
     device = choose_device()
     pipeline.to(device, torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
     lessons = denoiser.Lessons(pipeline.vae, pipeline.tokenizer, material, pictures)
     base = fingerprint(pipeline.unet)
     distillation = Distillation(pipeline, device, start).to(device).to(memory_format=torch.channels_last)
@@ -156,7 +160,11 @@ def train(
                 kept.append(distillation.taught(latents, tokens, untold))
             return distillation(random.choice(kept)), count
 
-    loop.run(batch_loss, lambda: None)
+    def sample() -> None:
+        pictures = paint(pipeline, [*denoiser.LOOK_AT], first_seed=7, asked=FEW_STEPS)
+        Image.fromarray(sheet(pictures, 4)).save(folder / "few-steps.png")
+
+    loop.run(batch_loss, sample)
     distillation.student.load_state_dict(loop.average)
     save(distillation.student, into)
 

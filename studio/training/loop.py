@@ -107,6 +107,7 @@ class Loop:
         self._curve = plan.folder / f"{plan.name}-loss.csv"
         if self._checkpoint.exists():
             self._load(trained[0].device)
+        self._take_back()
 
     @staticmethod
     def _fused(trained: Tensor) -> bool:
@@ -122,7 +123,8 @@ class Loop:
         """Train. ``loss_of`` gives the loss of a fresh batch and its size; ``sample`` draws a
         grid to look at, called with the averaged weights in place. Ctrl+C keeps what was learnt."""
         try:
-            with tqdm(total=self._budget_s, unit="s", desc=self.plan.name) as bar:
+            begun = min(round(self.seconds), self._budget_s)
+            with tqdm(initial=begun, total=self._budget_s, unit="s", desc=self.plan.name) as bar:
                 self._run(loss_of, sample, bar)
         except KeyboardInterrupt:
             self._save()
@@ -175,6 +177,13 @@ class Loop:
         )
         torch._foreach_lerp_(list(averages), list(values), 1 - keep)
 
+    def _take_back(self) -> None:
+        """Cut off what the curve tells of steps that were lost with a stop: they are taken again."""
+        if self._curve.exists():
+            head, *rows = self._curve.read_text().splitlines(keepends=True)
+            kept = [row for row in rows if int(row.split(",")[0]) <= self.step]
+            self._curve.write_text("".join([head, *kept]))
+
     def _note(self, loss: float) -> None:
         new = not self._curve.exists()
         with self._curve.open("a", newline="") as file:
@@ -204,7 +213,6 @@ class Loop:
             changed = "what it builds on"
         if changed:
             tqdm.write(f"{self.plan.name}: {changed} has changed, so it begins anew")
-            self._curve.unlink(missing_ok=True)
             return
         self.module.load_state_dict(state["module"])
         self.average = state["average"]

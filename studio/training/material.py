@@ -13,6 +13,7 @@ from transformers import CLIPTokenizer
 
 from studio.training import sketch
 from studio.training.stored import stored
+from studio.training.tokenizer import fingerprint
 from studio.training.world import Scene, SceneDataset
 from studio.training.world.captions import caption
 from studio.training.world.scene import layout
@@ -64,7 +65,7 @@ class Material:
         self.scenes, self.count, self.folder = scenes, count, folder
 
     def _stored(self, name: str, count: int, item: tuple[int, ...], dtype: Any, compute: Any) -> NDArray[Any]:
-        part = "held" if self.scenes.held_out else "train"
+        part = "-but-".join(["held" if self.scenes.held_out else "train", *(each.name for each in self.scenes.before)])
         path = self.folder / f"{name}-{self.scenes.edition.name}-{self.scenes.seed}-{part}-{count}.npy"
         return stored(path, count, item, dtype, compute)
 
@@ -86,7 +87,8 @@ class Material:
     def tokens(self, tokenizer: CLIPTokenizer) -> NDArray[np.int16]:
         """Captions as token ids, int16 (count, TELLINGS, length)."""
         item = (TELLINGS, tokenizer.model_max_length)
-        return self._stored("tokens", self.count, item, np.int16, partial(_tokens, self.scenes, tokenizer))
+        name = f"tokens-{fingerprint(tokenizer)}"
+        return self._stored(name, self.count, item, np.int16, partial(_tokens, self.scenes, tokenizer))
 
     @cached_property
     def masks(self) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from torch.nn import functional
 from studio.training.loop import Loop, Plan, autocast, batch_size, choose_device
 from studio.training.material import SCALE, Material
 from studio.training.pictures import at_hand, to_tensor
-from studio.training.world import Edition, Scene
+from studio.training.world import Edition, Scene, places
 from studio.training.world.vocabulary import COUNTS, TIMES, WEATHERS
 
 BATCH = 32
@@ -41,6 +41,8 @@ class Aspect:
         """The answer for a scene; None where the scene has none."""
         if self.name == "time":
             return scene.time if scene.tells_time else None
+        if self.name == "weather" and not places.BY_NAME[scene.place].outdoors:
+            return None
         if self.name == "count":
             return None if scene.other else COUNTS[scene.count]
         answer: str = getattr(scene, self.name)

@@ -20,19 +20,22 @@ def stored(
     """The array (count, *item) whose row ``k`` is ``compute(k)``, computed on the first call.
 
     ``compute`` goes to other processes, so it is a function of a module or a partial of one. A stop in the
-    middle leaves a partial file, and the next call starts it anew.
+    middle leaves a partial file and a count of its rows, and the next call goes on from there.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial_path = path.with_suffix(".partial")
-        rows = np.lib.format.open_memmap(partial_path, "w+", dtype, (count, *item))
-        chunks = [range(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)]
-        with ProcessPoolExecutor(_cores()) as pool:
-            found = pool.map(partial(_compute_chunk, compute), chunks)
-            for chunk, part in tqdm(zip(chunks, found, strict=True), total=len(chunks), desc=path.stem):
+        partial_path, counted = path.with_suffix(".partial"), path.with_suffix(".count")
+        known = int(counted.read_text()) if counted.exists() and partial_path.exists() else 0
+        rows = np.lib.format.open_memmap(partial_path, "r+" if known else "w+", dtype, (count, *item))
+        chunks = [range(first, min(first + CHUNK, count)) for first in range(known, count, CHUNK)]
+        with ProcessPoolExecutor(_cores()) as pool, tqdm(initial=known, total=count, desc=path.stem) as bar:
+            for chunk, part in zip(chunks, pool.map(partial(_compute_chunk, compute), chunks), strict=True):
                 rows[chunk.start : chunk.stop] = part
+                counted.write_text(str(chunk.stop))
+                bar.update(len(chunk))
         rows.flush()
         partial_path.rename(path)
+        counted.unlink()
     result: NDArray[Any] = np.load(path, mmap_mode="r")
     return result
 

@@ -1,5 +1,6 @@
 """The tokenizer: byte-level BPE in CLIP's own format, in which every word of the world is one token."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -46,3 +47,9 @@ def build(edition: Edition, folder: Path) -> CLIPTokenizer:
     )
     tokenizer.save_pretrained(folder)
     return tokenizer
+
+
+def fingerprint(tokenizer: CLIPTokenizer) -> str:
+    """Which numbers its words have."""
+    told = json.dumps(tokenizer.get_vocab(), sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:12]

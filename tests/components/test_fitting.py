@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.fitting import DECIDED, fitted
+from components.fitting import DECIDED, OWN_VAE, fitted, vaes_found
 from studio.advice import on_strength
 from studio.presets import FITTING
 
@@ -31,3 +31,14 @@ def test_nothing_is_known_of_a_model_without_settings() -> None:
     shown = dict(zip(DECIDED, fitted(None, 512), strict=True))
     assert not shown["clip_skip"].visible
     assert shown["width"].value == shown["height"].value == 512
+
+
+def test_choices_of_vaes_told_anew_leave_what_is_chosen_alone() -> None:
+    for chosen in (OWN_VAE, "warm"):
+        told = vaes_found(["warm"], chosen)
+        assert told["choices"] == [OWN_VAE, "warm"]
+        assert "value" not in told, "another may have been chosen while the answer was on its way"
+
+
+def test_a_vae_that_is_gone_gives_way_to_the_models_own() -> None:
+    assert vaes_found(["warm"], "cool").value == OWN_VAE

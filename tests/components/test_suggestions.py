@@ -16,7 +16,7 @@ from studio.models.library import EMBEDDED
     [
         ("a cat in Istanbul", ["Istanbul"]),
         ("Kitty, living room, MORNING", []),
-        ("two cats", ["two"]),
+        ("four cats", ["four"]),
         ("a [cat:zebra:0.5] on a beach", ["zebra"]),
         ("naïve Œuvre don't", ["naïve", "Œuvre", "don't"]),
         ("", []),

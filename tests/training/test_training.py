@@ -11,6 +11,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from studio.diffusion import samplers
@@ -18,12 +19,12 @@ from studio.diffusion.preview import to_pixels
 from studio.training import autoencoder, control, denoiser, few_steps, recogniser, tokenizer, warm_start
 from studio.training.__main__ import main
 from studio.training.exam.painting import FEW_STEPS
-from studio.training.export import vocabulary
+from studio.training.export import editions, export, vocabulary
 from studio.training.loop import Loop, Plan, fingerprint, learning_rate_factor
 from studio.training.material import Material, thing_mask
 from studio.training.pictures import at_hand, sheet, to_tensor
-from studio.training.stored import _cores, stored
-from studio.training.world import CPU, FIRST, FULL, Edition, SceneDataset
+from studio.training.stored import CHUNK, _cores, stored
+from studio.training.world import CPU, FIRST, FULL, Edition, SceneDataset, places
 from studio.training.world.captions import words
 
 
@@ -34,6 +35,12 @@ def line(module: nn.Linear) -> tuple[Tensor, int]:
 
 def squares(power: int, index: int) -> NDArray[np.int64]:
     return np.array([index**power])
+
+
+def squares_until(end: int, index: int) -> NDArray[np.int64]:
+    if index >= end:
+        raise ValueError("too many")
+    return squares(2, index)
 
 
 TINY = Edition("tiny", 32, (32, 32), FIRST.listed)
@@ -106,6 +113,37 @@ def test_what_is_stored_is_computed_once(tmp_path: Path) -> None:
     assert stored(path, 5, (1,), np.int64, partial(squares, 2))[:, 0].tolist() == [0, 1, 4, 9, 16]
     assert stored(path, 5, (1,), np.int64, partial(squares, 3))[:, 0].tolist() == [0, 1, 4, 9, 16]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_drawing_that_was_stopped_goes_on_after_the_last_whole_chunk(tmp_path: Path) -> None:
+    path, count = tmp_path / "squares.npy", 3 * CHUNK + 7
+    with pytest.raises(ValueError, match="too many"):
+        stored(path, count, (1,), np.int64, partial(squares_until, 2 * CHUNK + 3))
+    again = stored(path, count, (1,), np.int64, partial(squares, 3))[:, 0]
+    assert again[: 2 * CHUNK].tolist() == [index**2 for index in range(2 * CHUNK)], "what was drawn was drawn anew"
+    assert again[2 * CHUNK :].tolist() == [index**3 for index in range(2 * CHUNK, count)]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_curve_tells_of_no_step_twice(tmp_path: Path) -> None:
+    plan, module = Plan(tmp_path, "line", minutes=1 / 60, learning_rate=0.1), nn.Linear(1, 1)
+    loop = Loop(module, plan)
+    loop.run(lambda: line(module), lambda: None)
+    curve = tmp_path / "line-loss.csv"
+    with curve.open("a") as file:
+        file.write(f"{loop.step + 50},{8 * loop.step + 400},2.0,0.1\n")  # lost with a stop
+    assert Loop(nn.Linear(1, 1), plan).step == loop.step
+    steps = [int(row.split(",")[0]) for row in curve.read_text().splitlines()[1:]]
+    assert steps == sorted({step for step in steps if step <= loop.step})
+
+
+def test_captions_are_kept_for_the_words_of_their_tokenizer(tmp_path: Path) -> None:
+    material = Material(SceneDataset(0, TINY), 3, tmp_path)
+    narrow, wide = tokenizer.build(TINY, tmp_path / "narrow"), tokenizer.build(CPU, tmp_path / "wide")
+    told = {len(words_of_it): material.tokens(words_of_it) for words_of_it in (narrow, wide)}
+    for words_of_it in (narrow, wide):
+        read = words_of_it.batch_decode(told[len(words_of_it)][0], skip_special_tokens=True)
+        assert set(" ".join(read).replace(",", " ").split()) <= set(words(TINY))
 
 
 def test_pixels_survive_the_way_to_tensors_and_back() -> None:
@@ -205,6 +243,15 @@ def test_a_wider_world_begins_with_what_a_narrower_one_has_learnt(tmp_path: Path
     assert torch.equal(begun.encoder(picture), narrow.vae.encoder(picture))
 
 
+def test_a_finished_model_says_what_it_was_trained_on(tmp_path: Path) -> None:
+    words_of_it = tokenizer.build(CPU, tmp_path / "words")
+    export(autoencoder.build(), words_of_it, denoiser.build(words_of_it, CPU), CPU, tmp_path / "wide", (FIRST,))
+    assert editions(tmp_path / "wide") == (FIRST, CPU)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "vocabulary.json").write_text('{"edition": "first"}')
+    assert editions(tmp_path / "old") == (FIRST,)
+
+
 @pytest.mark.parametrize(("start", "why"), [("nowhere", "holds no finished model"), ("model", "Copy that model")])
 def test_what_cannot_be_begun_with_is_told_before_anything_is_written(
     start: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -290,6 +337,21 @@ def test_the_few_step_edition_trains_a_lora_alone_and_diffusers_loads_it(tmp_pat
         assert not item.requires_grad or torch.allclose(item, learnt[name], atol=1e-3)
 
 
+def test_what_is_painted_on_the_way_can_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("peft")
+    random, material = np.random.default_rng(0), Material(SceneDataset(0, TINY), 9, tmp_path)
+    material.pictures = random.integers(0, 256, (9, 32, 32, 3), np.uint8)
+    sketches = random.integers(0, 2, (9, 2, 32, 32), np.uint8)
+    monkeypatch.setattr(material, "sketches", lambda count: sketches[:count])
+    pipeline = tiny_painter(tmp_path / "words")
+    control.train(control.build(pipeline), pipeline, material, 9, tmp_path, minutes=0.001)
+    few_steps.train(pipeline, material, 9, tmp_path, tmp_path / "lora", minutes=0.001)
+    with Image.open(tmp_path / "control.png") as led, Image.open(tmp_path / "few-steps.png") as quick:
+        assert (led.size, quick.size) == ((8 * 32, 2 * 32), (4 * 32, 2 * 32))
+        above = np.asarray(led)[:32, :32]
+    assert np.array_equal(above[..., 0], 255 * sketches[0, 1]), "the sketch that was followed is not above"
+
+
 def test_the_recogniser_is_taught_shares_of_what_is_there() -> None:
     scenes = [SceneDataset(0, CPU).scene(index) for index in range(60)]
     right = recogniser.targets(scenes, CPU)
@@ -297,6 +359,8 @@ def test_the_recogniser_is_taught_shares_of_what_is_there() -> None:
         assert shares.sum() == 1
         assert (shares == 0.5).sum() == (2 if scene.other else 0)
     assert [bool(row.any()) for row in right["time"]] == [scene.tells_time for scene in scenes]
+    outdoors = [places.BY_NAME[scene.place].outdoors for scene in scenes]
+    assert [bool(row.any()) for row in right["weather"]] == outdoors, "there is no weather to be read in a room"
     assert [bool(row.any()) for row in right["count"]] == [not scene.other for scene in scenes]
 
 

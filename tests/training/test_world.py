@@ -57,6 +57,14 @@ def test_held_out_combinations_never_appear_in_training() -> None:
     assert all(is_held_out(exam.scene(index)) for index in range(200))
 
 
+def test_what_an_earlier_edition_may_have_shown_is_not_asked_in_the_exam() -> None:
+    exam = SceneDataset(1, CPU, held_out=True, before=(FIRST,))
+    assert all(is_held_out(exam.scene(index)) and not FIRST.shows(exam.scene(index)) for index in range(300))
+    assert any(FIRST.shows(SceneDataset(1, CPU, held_out=True).scene(index)) for index in range(300))
+    assert FIRST.shows(replace(CAT, weather="fog", count=3))
+    assert not FIRST.shows(replace(CAT, style="oil"))
+
+
 def test_what_is_held_out_hangs_on_thing_place_time_and_style_alone() -> None:
     scenes = [SceneDataset(0, CPU, held_out=True).scene(index) for index in range(50)]
     assert all(is_held_out(replace(scene, seed=1, weather="fog", size="small")) for scene in scenes)
@@ -84,6 +92,14 @@ def test_captions_use_only_known_words_and_some_are_empty(edition: Edition) -> N
     assert {"night", "rain"} & set(told), "nothing is told as a negative prompt tells it"
     assert sum("," in text for text in told) > 300
     assert len(set(told)) > 1_500
+
+
+def test_no_night_is_told_to_be_sunny() -> None:
+    random, night = Random(0), replace(CAT, place="beach", time="night")
+    told = {word for _ in range(2_000) for word in captions.split(captions.caption(night, random))}
+    assert "sunny" not in told
+    by_day = (captions.caption(replace(night, time="day"), random) for _ in range(2_000))
+    assert any("sunny" in text for text in by_day)
 
 
 def test_everything_of_the_world_occurs() -> None:

@@ -26,7 +26,9 @@ LEAST_READ = {
     "two things": 70.0,
 }
 LEAST_JUDGE = {"thing": 90.0, "place": 97.0, "time": 97.0, "weather": 97.0, "style": 97.0}
-NEGATED = ("place", "time", "style")
+NEGATED = ("place", "time", "weather", "style")
+STRIDE = 11
+"""Through the things: no edition has a multiple of it."""
 
 
 def judged(judge: Recogniser, rendered: NDArray[np.uint8], scenes: list[Scene], edition: Edition) -> list[Figure]:
@@ -47,26 +49,39 @@ def removed(pipeline: StableDiffusionPipeline, judge: Recogniser, edition: Editi
     """Paint things alone, name in the negative prompt what appeared with them, and paint again with the same
     seed: how often is it gone, and how often is the thing still there?"""
     names = [thing.name for thing in edition.things]
-    asked = torch.tensor([index * 7 % len(names) for index in range(count)])
+    asked = torch.tensor([index * STRIDE % len(names) for index in range(count)])
     prompts = [with_article(names[index]) for index in asked.tolist()]
     before = recogniser.read(judge, paint(pipeline, prompts, first_seed=40_000))
     result = [share("things painted alone, recognised", _equal(before["thing"].argmax(1), asked))]
-    where = [edition.places[place] for place in before["place"].argmax(1).tolist()]
-    # What cannot be seen there cannot be taken away: a bare background is no place, a stage has no time of day.
-    seen = {"place": [place.name != "background" for place in where], "time": [not place.always for place in where]}
     for aspect in judge.aspects:
-        counted = torch.tensor(seen.get(aspect.name, [True] * count))
+        there = before[aspect.name].argmax(1)
+        counted = _shows(aspect.name, before, edition)
+        if aspect.name == "weather":
+            counted &= there != aspect.answers.index("clear")  # which nobody asks to be rid of
         if aspect.name not in NEGATED or len(aspect.answers) < 2 or not counted.any():
             continue
-        there = before[aspect.name].argmax(1)
         negative = [_phrase(aspect.name, aspect.answers[answer]) for answer in there]
         after = recogniser.read(judge, paint(pipeline, prompts, first_seed=40_000, negative=negative))
-        gone = 1 - _equal(after[aspect.name].argmax(1)[counted], there[counted])
+        gone = after[aspect.name].argmax(1) != there
+        if aspect.name != "place":  # away to where it cannot be seen is not removed: to the moon for a night in town
+            gone &= _shows(aspect.name, after, edition)
         result += [
-            share(f"removed by a negative prompt: {aspect.name}", gone, 90.0),
+            share(f"removed by a negative prompt: {aspect.name}", float(gone[counted].float().mean()), 90.0),
             share("things recognised beside it", _equal(after["thing"].argmax(1), asked)),
         ]
     return result
+
+
+def _shows(aspect: str, read: dict[str, Tensor], edition: Edition) -> Tensor:
+    """Of which pictures (N,) it can be seen, by the places that are read: a bare background is no place, a stage has no
+    time of day, a room no weather."""
+    seen = {
+        "place": [place.name != "background" for place in edition.places],
+        "time": [not place.always for place in edition.places],
+        "weather": [place.outdoors for place in edition.places],
+    }
+    where = read["place"].argmax(1)
+    return torch.tensor(seen[aspect])[where] if aspect in seen else torch.ones(len(where), dtype=torch.bool)
 
 
 def _equal(read: Tensor, asked: Tensor) -> float:

@@ -41,7 +41,7 @@ def milliseconds(act: Callable[[], object]) -> float:
 
 
 def measure(folder: Path) -> list[Figure]:
-    """Figures of the pipeline in ``folder``, placed as the studio places it."""
+    """Figures of the pipeline in ``folder``, by itself, with a denoiser as the studio prepares it."""
     placement = choose()
     device, dtype = placement.device, placement.dtype
     pipeline = StableDiffusionPipeline.from_pretrained(folder, dtype=dtype).to(device)
@@ -72,7 +72,7 @@ def most_memory() -> list[Figure]:
     if not status.exists():
         return []
     kib = next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return [Figure("memory of the process", round(kib / 1024**2, 2), "GiB", most=1.5)]
+    return [Figure("memory of the process", round(kib * 1024 / 1e9, 2), "GB", most=1.5)]
 
 
 def apart(folder: Path) -> list[Figure]:

@@ -86,7 +86,8 @@ def _all_of(scene: Scene) -> Told:
 def _some_of(scene: Scene, random: Random) -> Told:
     """A part of what there is to tell; what goes without saying is rarely told."""
     told = _all_of(scene)
-    clear = WEATHERS[0] if places.BY_NAME[scene.place].outdoors and random.random() < 0.15 else None
+    told_clear = places.BY_NAME[scene.place].outdoors and random.random() < 0.15
+    clear = WEATHERS[0] if told_clear and scene.time != "night" else None  # which is also called sunny
     flat = STYLES[0] if scene.style == "flat" and random.random() < 0.2 else None
     alone = scene.count == 1 and not scene.other and scene.size != "large"
     return Told(

@@ -50,17 +50,19 @@ def _weather(place: Place, random: Random) -> str:
 
 
 class SceneDataset:
-    """Item ``k`` of an edition's seed is always the same picture and caption."""
+    """Item ``k`` of an edition's seed is always the same picture and caption. Of the held-out scenes those that one of
+    the editions ``before`` shows are left out: a model that was trained on that one may have seen them."""
 
-    def __init__(self, seed: int, edition: Edition, held_out: bool = False) -> None:
-        self.seed, self.edition, self.held_out = seed, edition, held_out
+    def __init__(self, seed: int, edition: Edition, held_out: bool = False, before: tuple[Edition, ...] = ()) -> None:
+        self.seed, self.edition, self.held_out, self.before = seed, edition, held_out, before
 
     def scene(self, index: int) -> Scene:
         """The scene with that number, never one of the other set (training or held out)."""
         random = Random(f"{self.seed}/{index}")
         while True:
             scene = sample_scene(self.edition, random)
-            if is_held_out(scene, self.edition.held_out_by) == self.held_out:
+            known = self.held_out and any(edition.shows(scene) for edition in self.before)
+            if is_held_out(scene, self.edition.held_out_by) == self.held_out and not known:
                 return scene
 
     def picture(self, index: int) -> Image.Image:

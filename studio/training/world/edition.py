@@ -5,7 +5,7 @@ from functools import cached_property
 
 from studio.training.world import things
 from studio.training.world.places import PLACES, Place
-from studio.training.world.scene import HELD_OUT_BY
+from studio.training.world.scene import HELD_OUT_BY, Scene
 from studio.training.world.things import Thing
 from studio.training.world.vocabulary import SHAPES, STYLES, Style
 
@@ -61,11 +61,16 @@ class Edition:
         """How scenes are rendered; the first is the usual one."""
         return tuple(style for style in STYLES if not self.listed_styles or style.name in self.listed_styles)
 
+    def shows(self, scene: Scene) -> bool:
+        """Whether its thing stands in such a place and style here, too, in whatever weather and number."""
+        known = (place.name for place in self.places), (style.name for style in self.styles)
+        return scene.thing in self.thing_names and scene.place in known[0] and scene.style in known[1]
+
 
 EVERYDAY = tuple(name.strip() for name in EVERYDAY_THINGS.split(","))
 FIRST = Edition(
     "first", 128, (128, 256), EVERYDAY[:48], FIRST_PLACES, ("flat",), True, ("thing", "place", "time", "weather")
 )
-CPU = Edition("cpu", 128, (128, 256), EVERYDAY)
+CPU = Edition("cpu", 128, (128, 256), EVERYDAY, pictures=36_000)
 FULL = Edition("full", 256, (96, 192, 288), pictures=80_000)
 EDITIONS = {edition.name: edition for edition in (FIRST, CPU, FULL)}
