@@ -79,6 +79,8 @@ class Engine:
         self.shelf = Shelf(library, self._placement, status, self._painted_with, jobs.wake, plan, most)
         self.controls = Controls(library, self._placement, status, self.shelf)
         self._active: list[Active] = []
+        self._ending: list[Active] = []
+        """Painted to their end, which is still to be decoded, written and told."""
         self._behind = ThreadPoolExecutor(1, "stepwise-previews")
         self._output = Output(collection, status)
         self._pace, self._told_places = Pace(), 0.0
@@ -140,7 +142,7 @@ class Engine:
             raise StudioError("The studio is closing.") from None
 
     def _painted_with(self) -> list[LoadedModel]:
-        return [active.painting.model.own for active in self._active]
+        return [active.painting.model.own for active in (*self._active, *self._ending)]
 
     def words(self, run: Run, index: int) -> list[WordMap]:
         """Where the words of the prompt looked at a step that a run painted itself; one forward. Only for the
@@ -191,7 +193,8 @@ class Engine:
             elif run.parent is not None and run.parent.evaluations and not run.ready:
                 run.parent.renew()  # nobody looks at one that is painted again for its branches' sake
         wanted = [*(run.request for run in self._jobs.waiting()), *self._jobs.asked()]
-        self.shelf.stop_unless({EMBEDDED, *(request.model for request in wanted)})
+        first = {run.request.model for run in self._jobs.first() if run.ready}
+        self.shelf.stop_unless({EMBEDDED, *(request.model for request in wanted)}, first)
         while taken := self._jobs.take(0 if self._active else IDLE_WAIT_S, self._has_turn):
             if taken.unwanted:
                 taken.post(put_aside(taken))
@@ -339,9 +342,7 @@ class Engine:
             self._fail(active.run, self._lean(active, error))
         else:
             if active.painting.waiting is None and active.painting.latents is not None:
-                self._leave(active)
-                self._behind.submit(self._output.finish, active)
-                self._behind.submit(self._runs.settle)
+                self._leave(active, partial(self._output.finish, active), self._runs.settle)
 
     def _once_more(self, before: Active, error: NotANumber) -> None:
         """Half precision overflows in some models: go on from the last good step in fp32, once."""
@@ -359,9 +360,18 @@ class Engine:
         self._behind.submit(active.run.post, put_aside(active.run))
         self._behind.submit(self._runs.settle)
 
-    def _leave(self, active: Active) -> None:
+    def _leave(self, active: Active, *lastly: Callable[[], None]) -> None:
+        """Paint no more of it. What is ``lastly`` done is done behind, and until then its model is in use."""
         if active in self._active:
             self._active.remove(active)
+            self._ending.append(active)
+            for act in lastly:
+                self._behind.submit(act)
+            self._behind.submit(self._ended, active)
+
+    def _ended(self, active: Active) -> None:
+        self._ending.remove(active)
+        self._jobs.wake()
 
     def _fail(self, run: Run, error: Exception) -> None:
         self._behind.submit(run.post, failure(run, error))

@@ -150,6 +150,11 @@ class Jobs:
         with self._changed:
             return self._order()
 
+    def first(self) -> list[Run]:
+        """Those of the waiting runs that may be taken next: of each owner the first."""
+        with self._changed:
+            return [waiting[0] for waiting in self._owners.values()]
+
     def close(self) -> None:
         """Take no more runs and wake who waits in ``take``."""
         with self._changed:

@@ -74,9 +74,9 @@ class Library:
         self.scanned = threading.Event()
         """All folders have been looked through once, or will not be any more."""
         for folder in self._folders_to_look_through():
-            for path in sorted(folder.iterdir()):
-                if any((path / name).is_file() for name in ("model_index.json", "config.json")):
-                    self._take(path)
+            with contextlib.suppress(OSError):  # one that may not be read
+                for path in sorted(folder.iterdir()):
+                    self._take_folder(path)
 
     @property
     def found(self) -> list[Found]:
@@ -324,6 +324,11 @@ class Library:
             yield from ((path, "") for path in candidates(folder))
         if self._hub:
             yield from ((path, name) for name, path in hub_cache().items())
+
+    def _take_folder(self, path: Path) -> None:
+        with contextlib.suppress(OSError):  # of a disk's ``lost+found`` it cannot even be asked what is in it
+            if any((path / name).is_file() for name in ("model_index.json", "config.json")):
+                self._take(path)
 
     def _take(self, path: Path, name: str = "") -> None:
         stamp = _stamp(path) + beside.stamp(path)

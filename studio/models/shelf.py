@@ -44,6 +44,8 @@ Key = tuple[str, str]
 class _Loading:
     loaded: Future[LoadedModel]
     stop: threading.Event = field(default_factory=threading.Event)
+    lean: bool = False
+    """Whether it is kept in less memory than it would be, had it waited for others."""
 
 
 class Shelf:
@@ -68,7 +70,8 @@ class Shelf:
         self._leanest: dict[str, str] = {}
         """Plans that models may not be better off than, after they ran out of memory."""
         self._stale: set[Key] = set()
-        """What is to be loaded anew, leaner, as soon as nothing is painted with it."""
+        """What is to be loaded anew as soon as nothing is painted with it: leaner, after memory ran out, or better
+        off, where a look took the room there was."""
         self._pool = ThreadPoolExecutor(1, "stepwise-loading")
         self._readers, self._closed = ThreadPoolExecutor(2, "stepwise-reading"), threading.Event()
         self.vaes: Behind[VaeSource, LoadedVae] = self.behind(MOST_VAES, lambda _: None)
@@ -92,18 +95,29 @@ class Shelf:
 
     def _ready(self, name: str, patient: bool) -> bool:
         key = self._key(name)
-        if key in self._stale and self._held[key] not in self._in_use():
+        self._collect()
+        if patient and key in self._stale and self._held[key] not in self._in_use():
             self._let_go(key)
         if key in self._held:
             return key not in self._stale or not patient
         if key not in self._loading:
+            if name not in OURS and any(not each.loaded.done() for each in self._loading.values()):
+                return False  # how much room is left hangs on that one
             self._begin(key, patient)
         loading = self._loading.get(key)
-        if loading is None or not loading.loaded.done():
-            return False
-        if loading.loaded.exception() is None:
-            self._held[key] = self._loading.pop(key).loaded.result()
-        return True  # or ``get`` says why not
+        return loading is not None and loading.loaded.done()  # ``get`` has it, or says why not
+
+    def _collect(self) -> None:
+        """Put on the shelf what has been loaded, also what nobody has asked for since."""
+        for key, loading in list(self._loading.items()):
+            if loading.loaded.done() and loading.loaded.exception() is None:
+                self._put(key)
+
+    def _put(self, key: Key) -> None:
+        loading = self._loading.pop(key)
+        self._held[key] = loading.loaded.result()
+        if loading.lean:
+            self._stale.add(key)
 
     def get(self, name: str, precision: str = "", vae: str = "") -> LoadedModel:
         """The model, in the precision chosen for this machine or another, and with a VAE in the place of
@@ -129,22 +143,21 @@ class Shelf:
         if key not in self._held:
             if key not in self._loading:
                 self._begin(key, patient=False)
-            try:
-                self._held[key] = self._loading[key].loaded.result()
-            finally:
-                del self._loading[key]
+            self._put(key)
         self._held.move_to_end(key)
         return self._held[key]
 
-    def stop_unless(self, wanted: Collection[str]) -> None:
-        """Stop loading what nobody wants any more."""
+    def stop_unless(self, wanted: Collection[str], first: Collection[str] = ()) -> None:
+        """Stop loading what nobody wants any more, and keeping room for what is not ``first`` in anybody's line: it is
+        not asked for before that."""
+        self._collect()
         for key, loading in list(self._loading.items()):
-            if key[0] not in wanted and not loading.loaded.done():
+            if key[0] not in wanted:
                 loading.stop.set()
                 loading.loaded.cancel()
                 loading.loaded.add_done_callback(_close)
                 del self._loading[key]
-        if self.waits_for not in wanted:
+        if self.waits_for not in first:
             self.waits_for = ""
 
     def ran_out(self, model: LoadedModel) -> str:
@@ -189,27 +202,29 @@ class Shelf:
 
     def _begin(self, key: Key, patient: bool) -> None:
         """Load a model behind; a patient one waits if there will be more room when others are done with."""
+        if self.waits_for == key[0]:
+            self.waits_for = ""
         try:
             source = self._library.source(key[0])
-            plan = self._plan(source, key, patient)
+            found = self._plan(source, key, patient)
         except (StudioError, OSError) as error:
             self._loading[key] = _Loading(_failed(_told(key[0], error)))
             return
-        if plan is None:
+        if found is None:
             self.waits_for = key[0]
             return
-        if self.waits_for == key[0]:
-            self.waits_for = ""
+        plan, lean = found
         stop = threading.Event()
         placement = dataclasses.replace(self._placement, precision=key[1])
         loaded = self._pool.submit(self._load, source, key[0], placement, plan, stop)
-        self._loading[key] = _Loading(loaded, stop)
+        self._loading[key] = _Loading(loaded, stop, lean)
         loaded.add_done_callback(lambda _: self._wake())
 
-    def _plan(self, source: Source, key: Key, patient: bool) -> Plan | None:
-        """How it is kept, after others that nobody needs were let go; None if it should wait."""
+    def _plan(self, source: Source, key: Key, patient: bool) -> tuple[Plan, bool] | None:
+        """How it is kept, after others that nobody needs were let go, and whether there would be more room when those
+        are done with that are needed; None if it should wait for that."""
         if key[0] in OURS:
-            return ALL_OF_IT
+            return ALL_OF_IT, False
         weights, kind = weigh(source), self._placement.device.type
         choose = partial(memory.choose, weights, kind, key[1], asked=self._asked)
         not_before = self._leanest.get(key[0], memory.WHOLE)
@@ -221,10 +236,10 @@ class Shelf:
                 plan = None
             if (plan is not None and plan.name == best) or not self._make_room():
                 break
-        busy = any(name not in OURS for name, _ in self._held)
-        if patient and busy and (plan is None or plan.name != best):
+        lean = (plan is None or plan.name != best) and any(name not in OURS for name, _ in self._held)
+        if patient and lean:
             return None
-        return plan or choose(free=self._free(), not_before=not_before)
+        return plan or choose(free=self._free(), not_before=not_before), lean
 
     def _make_room(self) -> bool:
         """Let go of the model used longest ago that nothing is painted with."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
@@ -154,3 +155,25 @@ def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     library = Library([tmp_path / "nowhere"])
     library.rescan()
     assert library.names == [EMBEDDED, EMBEDDED_QUICK]
+
+
+def test_what_may_not_be_read_is_passed_over_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline(tmp_path / "models" / "tiny")
+    for name in ("lost+found", "private"):
+        (tmp_path / "models" / name).mkdir()
+    (tmp_path / "closed").mkdir()
+    is_file, iterdir = Path.is_file, Path.iterdir
+
+    def may_look(path: Path) -> bool:
+        if path.parent.name in ("lost+found", "private"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    def may_list(path: Path) -> Iterator[Path]:
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "is_file", may_look)
+    monkeypatch.setattr(Path, "iterdir", may_list)
+    assert "tiny" in by_name(Library([tmp_path / "closed", tmp_path / "models"]))

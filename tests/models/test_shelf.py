@@ -228,6 +228,78 @@ def test_nobody_waits_for_a_look_at_what_has_no_room_and_a_look_for_no_model_tha
     assert gone.steps[0].preview
 
 
+def test_nobody_waits_for_a_model_that_is_behind_another_in_its_line(
+    open_studio: Callable[..., Studio], one_fits: float
+) -> None:
+    studio = open_studio(model_memory_gb=one_fits)
+    long = studio.submit(asked("one", steps=150))
+    next(event for event in long if isinstance(event, Step))
+    waits = studio.submit(asked("two"))
+    next(event for event in long if studio.engine and studio.engine.shelf.waits_for == "two")
+    behind = [studio.submit(asked(name)) for name in ("one", "two")]
+    waits.cancel()
+    long.cancel()
+    assert all(run.result.paths for run in behind)
+
+
+def test_two_models_asked_for_at_once_take_turns_for_the_room(
+    open_studio: Callable[..., Studio], one_fits: float
+) -> None:
+    studio = open_studio(model_memory_gb=one_fits)
+    with held_up("one") as go_on:
+        first = studio.submit(asked("one", steps=2), owner="somebody")
+        second = studio.submit(asked("two", steps=2))
+        assert studio.submit(GenerationRequest(steps=2), owner="a third").result.paths
+        go_on.set()
+        together: set[tuple[str, ...]] = set()
+        for run in (first, second):
+            for _ in run:
+                together.add(tuple(loaded(studio)))
+    assert first.result.paths
+    assert second.result.paths
+    assert not any({"one", "two"} <= set(names) for names in together)
+
+
+def test_a_model_is_in_use_until_its_picture_is_decoded(
+    open_studio: Callable[..., Studio], one_fits: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, go_on = open_studio(model_memory_gb=one_fits, previews=False), threading.Event()
+    assert studio.engine is not None
+    output = studio.engine._output
+    finish = output.finish
+
+    def slow(active: Any) -> None:
+        assert go_on.wait(60)
+        finish(active)
+
+    monkeypatch.setattr(output, "finish", slow)
+    beside = studio.submit(GenerationRequest(steps=150), owner="somebody")
+    run = studio.submit(asked("one", steps=2))
+    next(event for event in beside if len(run.recording) == 2)
+    other = studio.submit(asked("two"))
+    next(event for event in beside if studio.engine and studio.engine.shelf.waits_for == "two")
+    assert "one" in loaded(studio)
+    go_on.set()
+    beside.cancel()
+    assert run.result.paths
+    assert other.result.paths
+
+
+def test_a_look_leaves_no_model_worse_off(open_studio: Callable[..., Studio], one_fits: float) -> None:
+    studio = open_studio(model_memory_gb=one_fits)
+    gone = studio.submit(asked("two"))
+    assert gone.result.paths
+    gone.steps[0].pictures.clear()
+    long = studio.submit(asked("one", steps=150))
+    next(event for event in long if isinstance(event, Step))
+    assert gone.steps[0].preview
+    assert studio.engine is not None
+    assert studio.engine.model("two").plan.name == "fp8"
+    long.cancel()
+    assert studio.submit(asked("two")).result.paths
+    assert studio.engine.model("two").plan.name == WHOLE
+
+
 def test_after_memory_ran_out_the_next_try_is_leaner(open_studio: Callable[..., Studio]) -> None:
     studio = open_studio()
     assert studio.engine is not None
