@@ -329,9 +329,10 @@ class Bindings:
         styles = self._studio.styles
         return gr.update(choices=[*styles.named]), escape(" ".join(styles.problems))
 
-    def clip_skip(self, model: str) -> Any:
-        """The layers that the chosen model has to choose from."""
-        return fitting.clip_skip(self._studio.library.fitting(model))
+    def left(self, request: gr.Request, model: str) -> tuple[Any, ...]:
+        """The controls as they were for the run that a page shows when it opens."""
+        run = self._newest(owner := self._visitors.owner(request))
+        return self._form.left(run.request if run else None, model, owner)
 
     def fitted(self, model: str) -> list[Any]:
         """The settings made for the chosen model."""

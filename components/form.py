@@ -40,6 +40,8 @@ PLAIN = (
     "clip_skip", "width", "height", "frames", "fps", "seconds", "batch_size"
 )  # fmt: skip
 """Settings whose widgets have their values as they are."""
+LEFT = (*PLAIN, "vae", "strength", "start_on")
+"""What a page that is opened again takes from the newest run."""
 MOST_RUNS = 16
 MOST_MAPS = 256
 FROM_NOISE = (
@@ -211,6 +213,17 @@ class Form:
         values |= {name: told[name] for name in ("variation_seed", "variation_strength", "seed")}
         values |= {"seed_mode": LOCKED} | self._canvas(told, owner)
         values |= picture(fits, start_on={"value": True}, strength={"value": told["strength"]})
+        return tuple(values.get(name, gr.skip()) for name in self._names)
+
+    def left(self, request: GenerationRequest | None, model: str, owner: str) -> tuple[Any, ...]:
+        """The same for a page that is opened again, from the newest request. The canvas, which the page keeps itself, and
+        what a press of Paint decides anew, such as the seed, are left alone; without a request all else is, too."""
+        if request is None:
+            values = {"clip_skip": clip_skip(self._studio.library.fitting(model))}
+        else:
+            told = fields_of(request) | {name: _written(request, name) for name in TEMPLATES}
+            filled = zip(self._names, self.filled(told, owner), strict=True)
+            values = {name: value for name, value in filled if name in LEFT}
         return tuple(values.get(name, gr.skip()) for name in self._names)
 
     def _canvas(self, told: dict[str, Any], owner: str) -> dict[str, Any]:

@@ -46,6 +46,15 @@ CANVAS_OPEN = """() => {
   };
   open(30);
 }"""
+TYPED = """(...left) => {
+  const key = 'stepwise-typed', kept = sessionStorage.getItem(key);
+  const words = () => ['#prompt textarea', '#negative textarea'].map((each) => document.querySelector(each).value);
+  const keep = () => sessionStorage.setItem(key, JSON.stringify(words()));
+  window.addEventListener('pagehide', keep);
+  document.addEventListener('visibilitychange', () => document.hidden && keep());
+  return kept ? JSON.parse(kept) : left;
+}"""
+"""The words that stood in this tab, painted or not: a page is loaded anew also when its connection was lost."""
 CLICK_DOWNLOAD = "() => setTimeout(() => document.querySelector('#download')?.click(), 100)"
 
 
@@ -75,7 +84,9 @@ def bind(made: Bindings, controls: Controls, actions: Actions, branching: Branch
     _advise(made, controls, actions, parts.drawn, page)
     gr.Timer(footer.EVERY_S).tick(made.footer, outputs=parts.footer, **QUICK)
     gr.on([page.load, controls.model.focus], made.models, outputs=controls.model, **QUICK)
-    page.load(made.clip_skip, controls.model, controls.clip_skip, **QUICK)
+    words = [controls.prompt, controls.negative_prompt]
+    left = page.load(made.left, controls.model, controls.inputs(), **QUICK)
+    left.then(None, words, words, js=TYPED, **PRIVATE)
     styles = [controls.styles, actions.styles_note]
     gr.on([page.load, controls.styles.focus], made.styles, outputs=styles, **QUICK)
     gr.on([page.load, controls.vae.focus], made.vaes, [controls.model, controls.vae], controls.vae, **QUICK)

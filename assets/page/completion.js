@@ -13,6 +13,7 @@ function typed() {
 
 function find() {
   for (const text of typed()) {
+    if (phrases().includes(text.toLowerCase())) return []; // "cat" is a word, and no beginning of "cattle"
     const begins = phrases().filter((phrase) => phrase.startsWith(text.toLowerCase()) && phrase !== text.toLowerCase());
     if (begins.length) return begins.slice(0, MOST).map((phrase) => ({ phrase, text }));
   }

@@ -83,6 +83,7 @@ find("ask").addEventListener("click", async () => {
 
 document.addEventListener("stepwise:look", ({ detail }) => {
   const turned = detail.run !== now.run || detail.index !== now.index;
+  if (detail.run !== now.run) element.querySelectorAll("img[data-view]").forEach((image) => image.removeAttribute("src"));
   now = detail;
   element.style.setProperty("--ratio", detail.ratio || 1);
   for (const place of document.querySelectorAll(".sw-at")) place.textContent = detail.count ? `step ${detail.index + 1}` : "a step";

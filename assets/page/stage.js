@@ -103,8 +103,11 @@ function show() {
   find("words").textContent = step && step.words ? step.words : "";
   find("words").hidden = !(step && step.words);
   find("stop").disabled = find("pause").disabled = !busy();
-  find("go").hidden = find("pause").hidden = false;
-  find(["paused", "stopped"].includes(state) && count ? "pause" : "go").hidden = true;
+  const [hidden, seen] = ["paused", "stopped"].includes(state) && count ? ["pause", "go"] : ["go", "pause"];
+  const had = document.activeElement === find(hidden);
+  find(seen).hidden = false;
+  find(hidden).hidden = true;
+  if (had) find(seen).focus(); // they stand in one place, and so does the focus
   play.disabled = count < 2 || busy();
   scrub.max = Math.max(whole, 1);
   scrub.disabled = !count;
@@ -210,8 +213,8 @@ function start() {
 // ---- comparing with another run, kept in step by sigma
 
 async function compare(otherRun) {
-  const found = await window.stepwise.ask("versus", { other: otherRun });
-  if (!found.steps) return;
+  const mine = run, found = await window.stepwise.ask("versus", { other: otherRun }).catch(() => ({}));
+  if (!found.steps || run !== mine) return;
   versus = found;
   find("names").textContent = `left: ${found.names[0]}  ·  right: ${found.names[1]}${found.differences.length ? `  (${found.differences.join("; ")})` : ""}`;
   find("versus").hidden = false;
@@ -300,6 +303,7 @@ find("views").addEventListener("keydown", (event) => {
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input:not(.sw-scrub), textarea, select, video, audio, [contenteditable], [role=listbox]:not(.sw-strip)");
+  if (event.repeat && event.key !== " " && !event.key.startsWith("Arrow")) return; // however long it is held, it is one press
   if (event.key === "Escape" && event.target.matches('[role=combobox][aria-expanded="true"]')) return; // it closes a menu
   if (event.key === "Escape" && versus) stopComparing();
   else if (event.key === "Escape" && busy()) trigger("stop");
@@ -307,7 +311,7 @@ document.addEventListener("keydown", (event) => {
   else if (typing || event.ctrlKey || event.metaKey || event.altKey || !section.offsetParent) return; // or on another tab
   else if (event.key === "ArrowLeft") { rest(); look(shown() - 1); event.preventDefault(); }
   else if (event.key === "ArrowRight") { rest(); look(shown() + 1); event.preventDefault(); }
-  else if (event.key === " " && !event.target.closest("button, a, summary")) { playing ? rest() : start(); event.preventDefault(); }
+  else if (event.key === " " && !event.target.closest("button, a, summary")) { if (!event.repeat) playing ? rest() : start(); event.preventDefault(); }
   else if (document.body.classList.contains("sw-no-keys")) return; // the switch in the header
   else if (event.key === "b" || event.key === "B") document.querySelector("#branch").click();
   else if (event.key === "p" || event.key === "P") (find("pause").hidden ? find("go") : find("pause")).click();
@@ -328,7 +332,7 @@ document.addEventListener("stepwise:drawn", () => { if (steps().length) trigger(
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   const files = event.dataTransfer && event.dataTransfer.files;
-  if (!files || !files.length || event.target.closest("#canvas, #controls, #how-picture")) return; // these take their own
+  if (!files || !files.length || event.target.closest("#controls, #how-picture")) return; // these take their own, and the canvas its pictures
   const inputs = [...document.querySelectorAll('input[type=file][data-testid$="upload-button"]')];
   const input = inputs[files[0].name.endsWith(".stepwise") ? 1 : 0];
   if (!input) return;

@@ -55,6 +55,13 @@ def pixels(run: Run) -> NDArray[np.int16]:
     return np.asarray(run.result.images[0], np.int16)
 
 
+def test_an_empty_canvas_says_how_to_begin_and_has_nothing_to_undo(canvas: Canvas) -> None:
+    expect(canvas.page.locator(".sw-blank")).to_be_visible()
+    expect(canvas.page.locator('[data-command="undo"]')).to_be_disabled()
+    canvas.stroke((34, 60), (34, 110))
+    expect(canvas.page.locator(".sw-blank")).to_be_hidden()
+
+
 def test_drawn_lines_lead_the_picture(canvas: Canvas, served: Served) -> None:
     draw_house(canvas)
     run = painted(canvas, served, "a house in a meadow")

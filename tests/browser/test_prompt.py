@@ -44,3 +44,30 @@ def test_the_count_tells_where_a_chunk_ends(page: Page) -> None:
 def test_clip_skip_is_there_for_the_embedded_model(page: Page) -> None:
     expect(page.locator("#clip-skip input[type=number]")).to_have_value("1")
     expect(page.locator("#clip-skip input[type=range]")).to_have_attribute("max", "3", timeout=WAIT_MS)
+
+
+def test_tab_completes_a_beginning_and_leaves_a_whole_word(page: Page) -> None:
+    prompt = page.locator("#prompt textarea")
+    prompt.fill("")
+    prompt.press_sequentially("a pengu")
+    expect(page.locator(".sw-completions button").first).to_have_text("penguin")
+    prompt.press("Tab")
+    expect(prompt).to_have_value("a penguin")
+    expect(prompt).to_be_focused()
+    prompt.fill("")
+    prompt.press_sequentially("a cat")
+    prompt.press("Tab")
+    expect(prompt).to_have_value("a cat")
+    expect(prompt).not_to_be_focused()
+
+
+def test_a_key_that_is_held_paints_once(page: Page, served: Served) -> None:
+    page.locator("#steps input[type=number]").fill("2")
+    page.locator("#prompt textarea").focus()
+    page.keyboard.down("Control")
+    for _ in range(5):
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    page.keyboard.up("Control")
+    expect(page.locator(".sw-stage")).to_have_attribute("data-state", "finished", timeout=WAIT_MS)
+    assert len(served.studio.runs.of(LOCAL)) == 1

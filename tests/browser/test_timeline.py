@@ -233,6 +233,23 @@ def test_a_reload_finds_the_run_and_it_goes_on_by_itself(page: Page, served: Ser
     assert torch.equal(whole.steps[-1].latents, newest(served).steps[-1].latents)
 
 
+def test_a_page_that_is_loaded_anew_has_the_settings_of_its_run_and_the_words_that_stood_there(
+    browser: Browser, page: Page, served: Served
+) -> None:
+    run = paint(page, served, "a {fox|owl} on a street", steps=7)
+    page.fill("#prompt textarea", "not painted yet")
+    page.reload()
+    expect(page.locator("#steps input[type=number]")).to_have_value("7")
+    expect(page.locator("#prompt textarea")).to_have_value("not painted yet")
+    other = browser.new_page()
+    other.goto(served.url)
+    expect(other.locator("#steps input[type=number]")).to_have_value("7")
+    expect(other.locator("#prompt textarea")).to_have_value("a {fox|owl} on a street")
+    expect(other.locator("#differences")).to_contain_text("Unchanged")
+    assert newest(served) is run
+    other.close()
+
+
 def test_a_page_that_was_cut_off_catches_up(browser: Browser, page: Page, served: Served) -> None:
     wire = Wire(urlsplit(served.url).port or 0)
     far = browser.new_page()

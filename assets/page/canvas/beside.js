@@ -1,5 +1,6 @@
 // The canvas beside the stage: opened and put away, what of it Paint uses, and painting live.
-const LIVE_MS = 200, TOLD_MS = 400, OPENED = "stepwise-canvas";
+const LIVE_MS = 200, TOLD_MS = 400, SLOW_MS = 500, OPENED = "stepwise-canvas";
+const SENDING = "Sending what is drawn…";
 const UNSENT = "What is drawn could not be sent. It is safe here: see that the studio can be reached, then paint again.";
 let soon = null, telling = null, since = 0, seen = "";
 const boards = () => document.querySelector("#boards"); // holds the canvas and the stage
@@ -14,21 +15,27 @@ function showCanvas(on) {
   const canvas = window.stepwise.canvas, side = (name) => Number(document.querySelector(`#${name} input`)?.value);
   if (on && canvas.isEmpty() && allowedSize(side("width"), side("height"))) {
     const { width, height } = canvas.size();
-    if (width !== side("width") || height !== side("height")) blank(side("width"), side("height")).catch(failed);
+    if (width !== side("width") || height !== side("height")) sized(side("width"), side("height")).catch(failed);
   }
   window.dispatchEvent(new Event("resize"));
   turned();
 }
 
+// A canvas on which nothing was ever done becomes another one; any other gets a step that can be undone.
+const sized = (width, height) => now.document.operations.length > 1 ? blank(width, height) : change(() => blankDocument(width, height), "new");
+
 async function drawn() {
   if (!isBeside()) return "";
+  const slow = setTimeout(() => say(SENDING), SLOW_MS);
   try {
     const told = JSON.stringify(await layers());
-    if (find("says").textContent === UNSENT) say("");
+    if ([UNSENT, SENDING].includes(find("says").textContent)) say("");
     return told;
   } catch (error) {
     say(UNSENT, true);
     throw error;
+  } finally {
+    clearTimeout(slow);
   }
 }
 
@@ -82,7 +89,7 @@ document.addEventListener("stepwise:canvas", turned);
 document.addEventListener("click", (event) => { if (event.target.closest(".sw-draw")) showCanvas(!isBeside()); });
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input:not([type=range]), textarea, select, [contenteditable]");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("#stage")?.offsetParent === null) return;
+  if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("#stage")?.offsetParent === null) return;
   if (document.body.classList.contains("sw-no-keys")) return; // the switch in the header
   if (event.key === "d" || event.key === "D") showCanvas(!isBeside());
 });

@@ -200,7 +200,7 @@ async function sent(layer, operations) {
 }
 
 // What is drawn so far, without the stroke that is still being drawn.
-async function layers() {
+async function gather() {
   await restored;
   await turn;
   const { operations } = now.document, { width, height } = sizeOf(operations);
@@ -209,6 +209,10 @@ async function layers() {
   const extended = isExtended(operations);
   return { width, height, picture, mask, sketch, extended };
 }
+
+// One after another: whoever asks while a layer is under way finds it sent, and is answered after those who asked before.
+let sending = Promise.resolve();
+const layers = () => (sending = sending.catch(() => {}).then(gather));
 
 window.stepwise = Object.assign(window.stepwise || {}, {
   canvas: { open, blank, extend, loadMask, layers, has, size, isEmpty: () => !["picture", "mask", "sketch"].some(has) },
