@@ -216,8 +216,8 @@ class Form:
         return tuple(values.get(name, gr.skip()) for name in self._names)
 
     def left(self, request: GenerationRequest | None, model: str, owner: str) -> tuple[Any, ...]:
-        """The same for a page that is opened again, from the newest request. The canvas, which the page keeps, and what a
-        press of Paint decides anew, such as the seed, are left alone; without a request all else is, too."""
+        """The same for a page that is opened again, from the newest request. The canvas, which the page keeps, and what
+        a press of Paint decides anew, such as the seed, are left alone; without a request all else is, too."""
         if request is None:
             values = {"clip_skip": clip_skip(self._studio.library.fitting(model))}
         else:
