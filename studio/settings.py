@@ -41,6 +41,8 @@ class Settings:
     queue_per_owner: int = 16
     memory_mb: int = 1024
     """Megabytes that kept steps may take before older ones go to files."""
+    steps_disk_mb: int = 20_480
+    """Megabytes that these files may take before the runs not looked at for longest are forgotten."""
     most_runs: int = 1000
     """Runs whose steps are kept at all."""
     quota_mb: int | None = None
@@ -102,6 +104,8 @@ class Settings:
         add("--styles", type=_path, default=env("styles", ""), help="file of styles (styles.csv)")
         add("--concurrency", type=_count, default=env("concurrency", cls.concurrency), help="runs painted at once")
         add("--memory-mb", type=_count, default=env("memory_mb", cls.memory_mb), help="memory for kept steps")
+        disk = env("steps_disk_mb", cls.steps_disk_mb)
+        add("--steps-disk-mb", type=_count, default=disk, help="disk for kept steps beyond that memory")
         add("--quota-mb", type=_number, default=env("quota_mb", ""), help="disk for all pictures, 0 for no limit")
         add("--quota-per-owner-mb", type=_whole, default=env("quota_per_owner_mb", cls.quota_per_owner_mb), help="each")
         switch("provenance", "mark in the pictures that a model made them")

@@ -100,7 +100,7 @@ class Studio:
         self.sharing = Sharing(settings.outputs / ".sharing")
         """Links for others, and what they may have painted."""
         self._spilled = tempfile.TemporaryDirectory(prefix="stepwise-", ignore_cleanup_errors=True)
-        self.runs = Runs(settings.memory_mb * 2**20, Path(self._spilled.name), settings.most_runs)
+        self.runs = Runs(Path(self._spilled.name), settings.memory_mb, settings.steps_disk_mb, settings.most_runs)
         self._jobs = Jobs(settings.queue_size, settings.queue_per_owner)
         self._journal = Journal(settings.outputs / ".queue")
         self.course = Course()

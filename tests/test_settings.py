@@ -40,6 +40,7 @@ def test_a_space_listens_where_it_is_told_and_is_public(monkeypatch: pytest.Monk
     ("name", "value"),
     [
         ("memory-mb", "0"),
+        ("steps-disk-mb", "0"),
         ("concurrency", "0"),
         ("concurrency", "-1"),
         ("concurrency", "two"),

@@ -29,6 +29,7 @@ class Recording:
         self._counted_at = (0.0, 0)
         self._seen: set[int] = set()
         self._file: Path | None = None
+        self._file_bytes = 0
         self._read: Callable[[Path], list[RecordedStep]] | None = None
         self._lock = threading.Lock()
 
@@ -79,6 +80,11 @@ class Recording:
         return self._tensor_bytes + self._picture_bytes
 
     @property
+    def file_bytes(self) -> int:
+        """Bytes of the file that the steps are in; 0 while they are in memory."""
+        return self._file_bytes if self.on_disk else 0
+
+    @property
     def on_disk(self) -> bool:
         """Whether the steps are in a file now."""
         return self._file is not None
@@ -97,7 +103,7 @@ class Recording:
         with self._lock:
             if self._file is None and self._steps:
                 write(self._steps, file)
-                self._file, self._read = file, read
+                self._file, self._read, self._file_bytes = file, read, file.stat().st_size
                 self._steps, self._seen, self._tensor_bytes = [], set(), 0
 
     def forget(self) -> None:

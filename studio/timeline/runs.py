@@ -32,12 +32,12 @@ class Runs:
     """Every run since the start, oldest first. Safe from any thread.
 
     Steps beyond the budget of memory go to files, those that were not looked at for longest
-    first, and come back when they are asked for. Beyond ``most`` runs the tree that was not
-    looked at for longest is forgotten: what it made is saved as pictures anyway.
+    first, and come back when they are asked for. Beyond ``most`` runs, or that many megabytes of files, the
+    tree that was not looked at for longest is forgotten: what it made is saved as pictures anyway.
     """
 
-    def __init__(self, budget: int, folder: Path, most: int) -> None:
-        self._budget, self._folder, self._most = budget, folder, most
+    def __init__(self, folder: Path, memory_mb: int, disk_mb: int, most: int) -> None:
+        self._folder, self._budget, self._disk, self._most = folder, memory_mb * 2**20, disk_mb * 2**20, most
         self._runs: dict[str, Run] = {}
         self._lock = threading.RLock()
 
@@ -91,8 +91,12 @@ class Runs:
                     log.warning("steps stay in memory: %s", error)
                     break
                 used -= size
-        while len(self._runs) > self._most and self._forget_oldest_tree():
+        while (len(self._runs) > self._most or self._on_disk() > self._disk) and self._forget_oldest_tree():
             pass
+
+    def _on_disk(self) -> int:
+        with self._lock:
+            return sum(run.recording.file_bytes for run in self._runs.values())
 
     def _ended(self) -> list[Run]:
         with self._lock:

@@ -84,6 +84,24 @@ def test_the_tree_not_looked_at_for_longest_is_forgotten(small: Studio) -> None:
     assert small.runs.find(kept.id, "local") is kept
 
 
+def test_of_what_takes_too_much_disk_the_longest_not_looked_at_is_forgotten(
+    small: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = painted(small, 1), painted(small, 2)
+    for seed in range(3, 6):
+        painted(small, seed)
+    settled(small)
+    assert first.recording.on_disk
+    assert second.recording.on_disk
+    monkeypatch.setattr(small.runs, "_disk", first.recording.file_bytes)
+    last = painted(small, 6)
+    settled(small)
+    assert small.runs.find(first.id, "local") is None
+    assert small.runs.find(last.id, "local") is last
+    assert sum(run.recording.file_bytes for run in small.runs.of("local")) <= small.runs._disk
+    assert len(first.result.images) == 1, "its picture stays"
+
+
 def test_runs_are_found_by_their_owner_alone(small: Studio) -> None:
     mine, yours = painted(small, 1, "me", steps=1), painted(small, 2, "you", steps=1)
     assert small.runs.of("me") == [mine]
