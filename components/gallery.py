@@ -35,7 +35,7 @@ from studio.gallery.search import Search
 
 log = logging.getLogger("stepwise")
 Asked = dict[str, Any]
-MOST_PICTURES, MOST_THUMBNAILS, MOST_CHOSEN = 120, 24, 2000
+MOST_PICTURES, MOST_THUMBNAILS, MOST_CHOSEN = 600, 24, 2000
 LONGEST_TEXT = 500
 
 

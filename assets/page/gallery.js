@@ -3,7 +3,7 @@
 const find = (name) => element.querySelector(`.sw-${name}`);
 const section = find("gallery"), form = find("search"), grid = find("grid"), viewer = find("viewer");
 const [stars, trash, several, undone, nothing] = ["stars", "trash", "several", "undone", "nothing"].map(find);
-const PAGE = 60, THUMBS = 12, MOST_THUMBS = 600, PAUSE_MS = 200, RETRY_MS = 2000;
+const PAGE = 60, MOST = 600, THUMBS = 12, MOST_THUMBS = 600, PAUSE_MS = 200, RETRY_MS = 2000;
 let pictures = [], more = true, round = 0, asking = false, current = null, thrown = [], fetching = false, typed = null;
 const chosen = new Set(), thumbs = new Map(), wanted = new Set();
 
@@ -45,19 +45,20 @@ const narrowed = () => Object.values({ ...search(), thrown: false }).some(Boolea
 const EMPTY = "Nothing here yet. Every picture you paint is kept here, with all its settings.";
 const EMPTY_TRASH = "Nothing was thrown away. What you throw away can be brought back from here for 30 days, or until the room is needed.";
 
-async function begin() {
+// The newest of what is searched for; as many as there were, where the place in them shall not be lost.
+async function begin(many = PAGE) {
   round += 1;
-  const mine = round;
+  const mine = round, asked = Math.min(Math.max(many, PAGE), MOST);
   let answer;
   try {
-    answer = await ask("page", { ...search(), count: PAGE });
-  } catch { return void setTimeout(() => { if (mine === round) begin(); }, RETRY_MS); } // the connection is gone
+    answer = await ask("page", { ...search(), count: asked });
+  } catch { return void setTimeout(() => { if (mine === round) begin(many); }, RETRY_MS); } // the connection is gone
   if (mine !== round || answer.message) return;
-  if (!answer.pictures) return void setTimeout(begin, PAUSE_MS); // the page was not yet told who looks
+  if (!answer.pictures) return void setTimeout(begin, PAUSE_MS, many); // the page was not yet told who looks
   pictures = [];
   more = true;
   grid.replaceChildren();
-  add(answer);
+  add(answer, asked);
 }
 
 async function further() {
@@ -77,8 +78,8 @@ function grow() {
   if (end.height && end.top < innerHeight + 600) further();
 }
 
-function add(answer) {
-  more = answer.pictures.length === PAGE;
+function add(answer, asked = PAGE) {
+  more = answer.pictures.length === asked;
   pictures.push(...answer.pictures);
   grid.append(...answer.pictures.map(drawn));
   find("room").textContent = answer.room;
@@ -221,8 +222,9 @@ async function undo() {
   if (!thrown.length) return;
   const back = await pressed("undo", { ids: thrown });
   if (!back.ids) return;
+  const many = pictures.length + thrown.length;
   dismiss();
-  await begin();
+  await begin(many);
   const id = back.ids && back.ids[0];
   if (id && viewer.open) show(id); else if (id) focus(id);
 }
@@ -377,4 +379,4 @@ find("tagging").addEventListener("submit", async (event) => {
 section.addEventListener("keydown", (event) => { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); }); // the stage's keys are not ours
 
 // Looked at again, it shows what was painted meanwhile.
-new IntersectionObserver((entries) => { if (entries.some((each) => each.isIntersecting) && !selecting()) begin(); }).observe(section);
+new IntersectionObserver((entries) => { if (entries.some((each) => each.isIntersecting) && !selecting()) begin(pictures.length); }).observe(section);

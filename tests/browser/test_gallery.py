@@ -214,6 +214,21 @@ def test_thrown_away_while_it_is_large_it_can_be_brought_back_there(gallery: Pag
     expect(viewer).to_contain_text(filled[1])
 
 
+def test_the_place_among_many_is_kept_when_one_comes_back_and_when_it_is_looked_at_again(
+    gallery: Page, filled: list[str]
+) -> None:
+    gallery.locator(".sw-end").scroll_into_view_if_needed()
+    expect(gallery.locator(".sw-tile")).to_have_count(COUNT)
+    late = gallery.get_by_role("button", name=filled[60])
+    late.press("Delete")
+    thrown_away(gallery, "1 picture thrown away")
+    gallery.get_by_role("button", name="Undo").click()
+    expect(late).to_be_focused()
+    gallery.get_by_role("tab").first.click()
+    gallery.get_by_role("tab", name="Gallery").click()
+    expect(gallery.locator(".sw-tile")).to_have_count(COUNT)
+
+
 def test_what_was_thrown_away_is_found_and_brought_back_later(gallery: Page, filled: list[str]) -> None:
     gallery.get_by_role("button", name=filled[4]).press("Delete")
     thrown_away(gallery, "1 picture thrown away")
