@@ -173,7 +173,7 @@ class Painting:
         if given.controls:  # Stable Diffusion 3's encode their maps by the generator that belongs to nobody
             torch.manual_seed(request.seed)
         watch_noising(self.scheduler, self._noised)
-        watch_steps(self.scheduler, self._seen, self._replay, self._blend, self._sources)
+        watch_steps(self.scheduler, self._seen, self._replay, self._blend, self._sources, self._begun)
         told = prompts.conditioning(pipeline, request, self.model.family, self._reading, given.embeddings)
         self._composed = told.composed
         further = self.model.family.guidance(request) | self.model.family.further(request)
@@ -209,8 +209,6 @@ class Painting:
             told = size if self.model.family.sized else {}
             return told | {"image": [start.picture] * request.batch_size, "strength": self._strength}
         drawn = self._starting_noise()
-        if self._resume is None:
-            self._go_on()
         seen = {} if start is None else {"image": start.picture}
         if start is not None and self._blend is not None:
             clean, packed = self.model.encode_picture(start.picture), self.model.family.packed
@@ -257,6 +255,11 @@ class Painting:
         mask = latent_mask(start.mask, self.model.family.scale, inpaint.soft)
         # In rows, as the inpainting pipelines have it: the layout of what convolutions see decides the last bits.
         return masked_content(inpaint.content, clean.contiguous(), drawn, mask), drawn
+
+    def _begun(self) -> None:
+        """All that the beginning draws is drawn, be it noise or a picture that is noised."""
+        if self._resume is None:
+            self._go_on()
 
     def _go_on(self) -> None:
         noise.go_on(self._sources, self.request, self._resume.snapshot.noise if self._resume else ())

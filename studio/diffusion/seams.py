@@ -114,10 +114,12 @@ def watch_steps(
     replay: Replay | None = None,
     blend: LatentBlend | None = None,
     sources: Sequence[torch.Generator] = (),
+    begun: Callable[[], None] = lambda: None,
 ) -> None:
     """The step seam: call ``see`` after every step of this scheduler, which belongs to one run,
-    but for those that ``replay`` passes over. With ``blend`` what is outside a mask is held. A
-    scheduler that draws noise, and that its pipeline gives no generator, draws it from ``sources``.
+    but for those that ``replay`` passes over, and ``begun`` before the first. With ``blend`` what is
+    outside a mask is held. A scheduler that draws noise, and that its pipeline gives no generator, draws
+    it from ``sources``.
 
     The wrapped ``step`` keeps its signature, since pipelines look at it before they pass a
     generator or eta.
@@ -133,6 +135,7 @@ def watch_steps(
         done += 1
         if memory is None:  # the first step: timesteps are set, nothing is remembered yet
             memory = StateReader(scheduler)
+            begun()
         if replay is not None and replay.left:
             return _answer(replay.step(scheduler, sample), kwargs)
         if draws and kwargs.get("generator") is None:

@@ -135,3 +135,15 @@ def test_a_saved_run_brings_its_picture_and_its_forward_process(
         assert opened.forward.steps[-1].preview == run.forward.steps[-1].preview
         branch = painted(other.branch(opened, 2))
         assert torch.equal(branch.steps[-1].latents, run.steps[-1].latents)
+
+
+@pytest.mark.parametrize("start", ["noise", "picture"])
+def test_noise_to_come_is_other_noise_also_before_the_first_step(
+    studio: Studio, picture: Image.Image, start: str
+) -> None:
+    run = painted(studio.submit(asked(studio.inputs.add(picture) if start == "picture" else "", "Euler a")))
+    first, same, other = (painted(studio.branch(run, 0, noise_seed=seed)) for seed in (5, 5, 6))
+    assert torch.equal(first.steps[0].noisy, run.steps[0].noisy), "it starts from the same"
+    assert torch.equal(first.steps[-1].latents, same.steps[-1].latents)
+    assert not torch.equal(first.steps[-1].latents, other.steps[-1].latents)
+    assert not torch.equal(first.steps[-1].latents, run.steps[-1].latents)
