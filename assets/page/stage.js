@@ -213,7 +213,8 @@ function start() {
 // ---- comparing with another run, kept in step by sigma
 
 async function compare(otherRun) {
-  const mine = run, found = await window.stepwise.ask("versus", { other: otherRun }).catch(() => ({}));
+  const mine = run, found = await ask("versus", { other: otherRun }).catch(({ message }) => ({ message }));
+  if (found.message) find("message").textContent = found.message;
   if (!found.steps || run !== mine) return;
   versus = found;
   find("names").textContent = `left: ${found.names[0]}  ·  right: ${found.names[1]}${found.differences.length ? `  (${found.differences.join("; ")})` : ""}`;

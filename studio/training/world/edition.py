@@ -63,8 +63,8 @@ class Edition:
 
     def shows(self, scene: Scene) -> bool:
         """Whether its thing stands in such a place and style here, too, in whatever weather and number."""
-        known = (place.name for place in self.places), (style.name for style in self.styles)
-        return scene.thing in self.thing_names and scene.place in known[0] and scene.style in known[1]
+        places, styles = {place.name for place in self.places}, {style.name for style in self.styles}
+        return scene.thing in self.thing_names and scene.place in places and scene.style in styles
 
 
 EVERYDAY = tuple(name.strip() for name in EVERYDAY_THINGS.split(","))
