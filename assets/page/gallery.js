@@ -338,7 +338,10 @@ find("throw-many").addEventListener("click", () => throwAway([...chosen]));
 find("back-many").addEventListener("click", () => bringBack([...chosen]));
 find("back").addEventListener("click", () => bringBack([current]));
 find("undo").addEventListener("click", undo);
-find("dismiss").addEventListener("click", dismiss);
+find("dismiss").addEventListener("click", () => {
+  dismiss();
+  (viewer.open ? find("shut") : grid.querySelector('[tabindex="0"]'))?.focus({ preventScroll: true });
+});
 grid.addEventListener("click", (event) => {
   const made = event.target.closest(".sw-tile"), id = made && Number(made.dataset.id);
   if (!made) return;

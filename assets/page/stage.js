@@ -234,6 +234,7 @@ function showOther(step) {
 }
 
 function stopComparing() {
+  if (find("versus").contains(document.activeElement) || document.activeElement === slide) strip.focus();
   versus = null;
   other.hidden = slide.hidden = find("versus").hidden = true;
   figure.classList.remove("sw-two");

@@ -94,6 +94,7 @@ find("take").addEventListener("click", () => trigger("take"));
 menu.addEventListener("click", (event) => {
   if (!event.target.dataset.kind) return;
   menu.open = false;
+  menu.querySelector("summary").focus();
   trigger("keep", { kind: event.target.dataset.kind });
 });
 menu.addEventListener("keydown", (event) => {
@@ -112,13 +113,22 @@ find("rename").addEventListener("click", () => {
   find("note-text").value = shown().note;
   find("name").focus();
 });
+function stopNaming() {
+  if (naming.contains(document.activeElement)) find("rename").focus();
+  naming.hidden = true;
+}
+naming.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  event.stopPropagation(); // it gives no name and stops no run
+  stopNaming();
+});
 naming.addEventListener("submit", async (event) => {
   event.preventDefault();
   const { run } = naming.dataset;
   find("unnamed").textContent = "";
   try {
     const given = await window.stepwise.ask("rename", { run, name: find("name").value, note: find("note-text").value });
-    naming.hidden = true;
+    stopNaming();
     Object.assign(value().rows.find((row) => row.id === run) || {}, given);
     draw();
   } catch ({ message }) {

@@ -150,7 +150,7 @@ def test_one_is_looked_at_starred_tagged_and_found_by_that(gallery: Page, filled
     served.studio.collection.history.set_favourite(served.studio.collection.history.page(LOCAL)[3].id, LOCAL, False)
 
 
-def test_with_the_keys_alone(gallery: Page, filled: list[str]) -> None:
+def test_with_the_keys_alone(gallery: Page, filled: list[str], served: Served) -> None:
     gallery.get_by_role("button", name="Select").focus()
     gallery.keyboard.press("Tab")
     expect(gallery.get_by_role("button", name=filled[0])).to_be_focused()
@@ -166,6 +166,12 @@ def test_with_the_keys_alone(gallery: Page, filled: list[str]) -> None:
     expect(gallery.get_by_role("button", name=filled[3])).to_be_focused()
     gallery.get_by_role("button", name="Undo").press("Enter")
     expect(gallery.get_by_role("button", name=filled[2])).to_be_focused()
+    third = served.studio.collection.history.page(LOCAL)[2].id
+    gallery.keyboard.press("Delete")
+    thrown_away(gallery, "1 picture thrown away")
+    gallery.get_by_role("button", name="Dismiss").press("Enter")
+    expect(gallery.get_by_role("button", name=filled[3])).to_be_focused()
+    assert served.studio.collection.bring_back([third], LOCAL) == [third]
 
 
 def test_several_are_thrown_away_brought_back_and_downloaded(

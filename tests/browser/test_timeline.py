@@ -311,6 +311,10 @@ def test_two_runs_compared_under_a_slider_and_side_by_side(page: Page, served: S
     assert page.locator(".sw-other").get_attribute("src") != shown
     page.keyboard.press("Escape")
     expect(page.locator(".sw-other")).to_be_hidden()
+    page.get_by_role("button", name="Compare with").click()
+    page.locator(".sw-close").press("Enter")
+    expect(page.locator(".sw-other")).to_be_hidden()
+    expect(page.locator(".sw-strip")).to_be_focused()
 
 
 def test_a_run_is_named_and_found_again_in_the_tree(page: Page, served: Served) -> None:
@@ -321,6 +325,13 @@ def test_a_run_is_named_and_found_again_in_the_tree(page: Page, served: Served) 
     page.keyboard.press("Enter")
     expect(page.locator(".sw-row").first).to_contain_text("<b>the first</b>")
     assert (first.name, first.note) == ("<b>the first</b>", "best whiskers")
+    expect(page.locator(".sw-rename")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.type("second thoughts")
+    page.keyboard.press("Escape")
+    expect(page.locator(".sw-naming")).to_be_hidden()
+    expect(page.locator(".sw-rename")).to_be_focused()
+    assert first.name == "<b>the first</b>"
     paint(page, served, "a dog in a forest")
     open_first = page.get_by_role("list", name="Runs").get_by_role("button", name="the first").first
     open_first.press("Enter")
@@ -371,6 +382,10 @@ def test_the_keep_menu_by_key(page: Page, served: Served) -> None:
     expect(page.get_by_role("button", name="Run, to open again")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Run, to open again")).to_be_hidden()
+    expect(summary).to_be_focused()
+    summary.press("Enter")
+    with page.expect_download():
+        page.get_by_role("button", name="Run, to open again").press("Enter")
     expect(summary).to_be_focused()
 
 
