@@ -88,6 +88,7 @@ function show() {
   const step = steps()[index], picture = step && source(index);
   if (picture && image.getAttribute("src") !== picture) image.src = picture;
   image.hidden = picture === "" || !image.getAttribute("src");
+  image.classList.toggle("sw-late", picture === null && !busy()); // what is seen is another step's still
   showNone(picture === "", index);
   showClips(index === count - 1);
   image.alt = step ? `${{ x0: "Predicted picture", xt: "Noisy picture", change: "Change" }[mode]} at step ${number} of ${total}` : "";

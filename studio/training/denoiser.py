@@ -19,7 +19,7 @@ from studio.training.pictures import at_hand, sheet, to_tensor
 from studio.training.tokenizer import MAX_LENGTH
 from studio.training.world import Edition
 
-BATCH = 24
+BATCH = 48
 TEXT_WIDTH = 192
 SNR_CEILING = 5.0
 """Above this signal-to-noise ratio the loss, seen as an error of x0, counts no more than there
@@ -32,6 +32,8 @@ Space of Diffusion-Based Generative Models", https://arxiv.org/abs/2206.00364): 
 there. The schedule's own steps are above sigma 7 for more than a quarter, where little can be seen."""
 EVEN_SHARE = 0.25
 """The other samples, spread evenly over the schedule's steps: the time of day is decided where sigma is high."""
+USUAL_SHARE = 0.5
+"""Of the lessons, so many are in the usual style: a prompt without one asks for it, and every detail shows there."""
 THING_WEIGHT = 5.0
 """Where the thing stands the loss counts this much more: there is the detail, and a weight per
 pixel leaves the optimum of a squared error where it is."""
@@ -194,11 +196,14 @@ class Lessons:
         self.latents = latents_of(material, vae.to(self.device).eval(), self.device)[:count]
         self.tokens = at_hand(material.tokens(tokenizer), self.device)
         self.masks = at_hand(material.masks, self.device)
+        usual = torch.tensor([scene.style == material.scenes.edition.styles[0].name for scene in material.told(count)])
+        shares = torch.where(usual, USUAL_SHARE / usual.sum(), (1 - USUAL_SHARE) / (~usual).sum())
+        self.shares = shares.to(self.device)
 
     def batch(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Numbers (N,) of the pictures picked, latents (N, C, h, w), token ids (N, 32), weights (N, 1, h, w)."""
         device = self.latents.device
-        picks = torch.randint(len(self.latents), (count,), device=device)
+        picks = torch.multinomial(self.shares, count, replacement=True)
         tellings = torch.randint(self.tokens.shape[1], (count,), device=device)
         latents = self.latents[picks].float().contiguous(memory_format=torch.channels_last)
         return picks, latents, self.tokens[picks, tellings].long(), thing_weights(self.masks[picks])
@@ -216,7 +221,7 @@ def train(
     device = choose_device()
     lessons = Lessons(vae, tokenizer, material, material.count)
     painter = painter.to(device).to(memory_format=torch.channels_last).train()
-    loop = Loop(painter, Plan(folder, "denoiser", minutes, 6e-4, fingerprint(vae.encoder)))
+    loop = Loop(painter, Plan(folder, "denoiser", minutes, 6e-4, fingerprint(vae.encoder), muon=True))
     schedule, count = training_schedule(), batch_size(BATCH, device)
     predict = compiled(painter, minutes)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from studio.models.device import computes_in_bf16
+from studio.training.optimiser import Optimiser
 
 CHECKPOINT_EVERY_S = 120.0
 WARMUP_SHARE = 0.02
@@ -39,6 +40,8 @@ class Plan:
     """The fingerprint of the weights that it builds on; a checkpoint made on others is begun anew."""
     weight_decay: float = 0.01
     clip_norm: float = 1.0
+    muon: bool = False
+    """Whether weights that are matrices go by Muon, which pays for large ones."""
 
 
 def fingerprint(module: nn.Module) -> str:
@@ -92,27 +95,15 @@ class Loop:
     def __init__(self, module: nn.Module, plan: Plan) -> None:
         self.module, self.plan = module, plan
         self.average = {name: value.detach().clone() for name, value in module.state_dict().items()}
-        trained = [value for value in module.parameters() if value.requires_grad]
-        self.optimiser = torch.optim.AdamW(
-            trained,
-            plan.learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=plan.weight_decay,
-            fused=self._fused(trained[0]),
-        )
+        self.optimiser = Optimiser(module, plan.learning_rate, plan.weight_decay, plan.muon)
         self.step, self.seconds, self.samples = 0, 0.0, 0
         self._budget_s = round(plan.minutes * 60)
         plan.folder.mkdir(parents=True, exist_ok=True)
         self._checkpoint = plan.folder / f"{plan.name}.pt"
         self._curve = plan.folder / f"{plan.name}-loss.csv"
         if self._checkpoint.exists():
-            self._load(trained[0].device)
+            self._load(next(module.parameters()).device)
         self._take_back()
-
-    @staticmethod
-    def _fused(trained: Tensor) -> bool:
-        """Whether AdamW has one kernel for all it does to a weight on that device."""
-        return trained.device.type in ("cuda", "cpu")
 
     @property
     def progress(self) -> float:
@@ -163,12 +154,9 @@ class Loop:
             self.module.train()
 
     def _update(self, loss: Tensor) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.plan.learning_rate * learning_rate_factor(self.progress)
-        self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip_norm)
-        self.optimiser.step()
+        self.optimiser.step(self.plan.learning_rate * learning_rate_factor(self.progress))
         steps_in_all = max(self.step / max(self.progress, 1e-3), 200.0)
         keep = min(0.5 ** (1 / (steps_in_all * EMA_HALF_LIFE_SHARE)), (1 + self.step) / (10 + self.step))
         own = self.module.state_dict()
@@ -211,6 +199,8 @@ class Loop:
             changed = "what it is made of"
         elif state.get("base") not in (None, "", self.plan.base):  # older ones do not say
             changed = "what it builds on"
+        elif set(state["optimiser"]) != set(self.optimiser.state_dict()):
+            changed = "its optimiser"
         if changed:
             tqdm.write(f"{self.plan.name}: {changed} has changed, so it begins anew")
             return

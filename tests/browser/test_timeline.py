@@ -117,10 +117,12 @@ def test_a_picture_that_could_not_be_fetched_is_asked_for_again(page: Page, serv
     page.route("**/component_server/**", lambda route: route.abort())
     with page.expect_event("requestfailed", lambda asked: '"view":"change"' in (asked.post_data or "")):
         page.keyboard.press("3")
+    expect(page.locator(".sw-main")).to_have_css("opacity", "0.3")
     page.unroute("**/component_server/**")
     page.keyboard.press("1")
     page.keyboard.press("3")
     expect(page.locator(".sw-main")).to_have_attribute("src", data_uri(change))
+    expect(page.locator(".sw-main")).to_have_css("opacity", "1")
 
 
 def test_single_keys_can_be_switched_off_and_stay_off(page: Page, served: Served) -> None:

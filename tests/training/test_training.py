@@ -125,6 +125,17 @@ def test_drawing_that_was_stopped_goes_on_after_the_last_whole_chunk(tmp_path: P
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_half_of_what_a_denoiser_sees_is_in_the_usual_style(tmp_path: Path) -> None:
+    styled = replace(TINY, listed_styles=("flat", "oil", "neon", "pencil", "woodcut"), alone=False)
+    material = Material(SceneDataset(0, styled), 40, tmp_path)
+    lessons = denoiser.Lessons(autoencoder.build(), tokenizer.build(styled, tmp_path), material, 40)
+    usual = [scene.style == "flat" for scene in material.told()]
+    assert sum(usual) != 20, "they are drawn unevenly"
+    picks = lessons.batch(4000)[0].tolist()
+    assert 0.45 < sum(usual[pick] for pick in picks) / len(picks) < 0.55
+    assert set(picks) == set(range(40))
+
+
 def test_the_curve_tells_of_no_step_twice(tmp_path: Path) -> None:
     plan, module = Plan(tmp_path, "line", minutes=1 / 60, learning_rate=0.1), nn.Linear(1, 1)
     loop = Loop(module, plan)
