@@ -25,7 +25,7 @@ from studio.gallery.pictures import LOCAL
 from studio.models import beside
 from studio.models.catalogue import CATALOGUE, Entry
 from studio.models.family import Kind, Nature
-from studio.models.hashes import short
+from studio.models.hashes import short, spelt
 from studio.models.library import EMBEDDED, EMBEDDED_FOLDER, EMBEDDED_QUICK
 from studio.models.scan import Found
 
@@ -221,7 +221,7 @@ class Models:
             "Made from": found.base_model,
             "SHA-256": sha256,
             "Hash of its weights": found.header_hash,
-            "Where": "" if found in OURS else str(found.path),
+            "Where": "" if found in OURS else spelt(found.path),
         }
         return (
             known

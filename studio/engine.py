@@ -41,7 +41,6 @@ from studio.pace import Pace
 from studio.prompting.composition import parts
 from studio.prompting.embeddings import Vocabulary
 from studio.prompting.embeddings import load as embedding
-from studio.prompting.lora_tags import lora_tags
 from studio.request import GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
@@ -162,7 +161,7 @@ class Engine:
         while painting.waiting is not None and painting.waiting.module is not model.denoiser:
             painting.answer(model.compute(painting.waiting, painting.waiting.arguments))
         assert painting.waiting is not None
-        prompt, _ = lora_tags(words_in_force(run.request, index)[0])
+        prompt, _ = words_in_force(run.request, index)
         model.adapters.activate(painting.loras)
         try:
             vocabulary = Vocabulary(model.tokenizer, given.embeddings)

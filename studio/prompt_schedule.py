@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from studio.prompting.brackets import outermost, split
+from studio.prompting.lora_tags import lora_tags
 
 NUMBER = re.compile(r"\s*(\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})\s*")
 DEEPEST = 16
@@ -45,13 +46,13 @@ _Part = str | _Change | _Turns
 
 
 def words_at(prompt: str, step: int, steps: int) -> str:
-    """The prompt in force at a step, 1 for the first, of ``steps``. Never raises; marks that are
-    no scheduling stay as they are."""
+    """The prompt in force at a step, 1 for the first, of ``steps``, without its LoRA tags. Never raises; marks that
+    are no scheduling stay as they are."""
     return _text(_read(prompt), step, steps)
 
 
 def words(prompt: str, steps: int) -> tuple[str, ...]:
-    """The prompt in force at each step."""
+    """The prompt in force at each step, without its LoRA tags."""
     parts = _read(prompt)
     return tuple(_text(parts, step, steps) for step in range(1, steps + 1))
 
@@ -63,7 +64,8 @@ def is_scheduled(prompt: str) -> bool:
 
 @functools.lru_cache(64)
 def _read(prompt: str) -> tuple[_Part, ...]:
-    return _parts(prompt, 0)
+    # Tags hold colons of their own, which are none of a bracket's.
+    return _parts(lora_tags(prompt)[0], 0)
 
 
 def _text(parts: tuple[_Part, ...], step: int, steps: int) -> str:

@@ -28,6 +28,8 @@ from studio.prompt_schedule import is_scheduled, words, words_at
         ("[[[cat:dog:2]", ["[[cat", "[[cat", "[[dog", "[[dog"]),
         ("[cat:dog:.5]", ["cat", "cat", "dog", "dog"]),
         ("[cat:dog:9]", ["cat"] * 4),
+        ("a [cat:dog<lora:fur:0.7>:2]<lora:b:1> here", ["a cat here", "a cat here", "a dog here", "a dog here"]),
+        ("[<lora:fur:0.7>cat::2]", ["cat", "cat", "", ""]),
     ],
 )
 def test_the_words_in_force_at_each_step(prompt: str, expected: list[str]) -> None:

@@ -21,7 +21,6 @@ from studio.models.families.base import Family, in_float
 from studio.presets import SAMPLERS
 from studio.prompting.composition import Part, is_whole, parts
 from studio.prompting.embeddings import Embedding
-from studio.prompting.lora_tags import lora_tags
 from studio.request import GenerationRequest
 
 ENCODED = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
@@ -73,7 +72,8 @@ def conditioning(
             return reading(*arguments, **options)
 
     pipeline.encode_prompt = encode_prompt
-    told = [*zip(*(_in_force(text, request.steps) for text in (request.prompt, request.negative_prompt)), strict=True)]
+    texts = (request.prompt, request.negative_prompt)
+    told = [*zip(*(prompt_schedule.words(text, request.steps) for text in texts), strict=True)]
     read = {pair: parts(pair[0]) if family.composes else (Part(pair[0]),) for pair in told}
     if len(read) == 1 and all(is_whole(found) for found in read.values()):
         ((_, negative), (part,)), *_ = read.items()
@@ -103,11 +103,6 @@ def _scheduled(request: GenerationRequest, words: Sequence[_Words], names: Seque
     if len({id(each) for each in words}) > 1:
         arguments |= {"callback_on_step_end": next_words, "callback_on_step_end_tensor_inputs": changed}
     return Conditioning(arguments, composed if any(composed) else ())
-
-
-def _in_force(prompt: str, steps: int) -> tuple[str, ...]:
-    """The words in force at each step, without the tags that ask for LoRAs."""
-    return tuple(lora_tags(words)[0] for words in prompt_schedule.words(prompt, steps))
 
 
 def _words(encode: Encode, found: Sequence[Part], negative: str) -> _Words:

@@ -20,7 +20,7 @@ from studio.models.making import making
 
 Active = tuple[tuple[str, float], ...]
 """Adapters and their weights, in order."""
-PART = re.compile(r"\.(?:lora_(?:down|A|linear_layer\.down)|lora\.down|lora_A\.default)\.weight$")
+PART = re.compile(r"(?:\.lora_(?:down|A|linear_layer\.down)|[._]lora\.down|\.lora_A\.default)\.weight$")
 PREFIX = re.compile(r"^(?:lora_unet_|lora_te\d?_|unet\.|transformer\.|text_encoder(?:_2)?\.|base_model\.model\.)")
 MOST_NAMED = 3
 MOST_READ = 12

@@ -65,8 +65,14 @@ _FAMILIES = {
 }
 _BY_TEXT_WIDTH = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL"}
 """Columns of the projection that reads the prompt in a U-Net's cross-attention."""
-_LORA = (".lora_down.weight", ".lora_up.weight", ".lora_A.weight", ".lora_B.weight", ".lora.down.weight")
-_LORA_DOWN = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight")
+_LORA_DOWN = (
+    ".lora_down.weight",
+    ".lora_A.weight",
+    ".lora.down.weight",
+    "_lora.down.weight",
+    ".lora_linear_layer.down.weight",
+)
+_LORA = (*_LORA_DOWN, ".lora_up.weight", ".lora_B.weight")
 _TEXT_ENCODER = {
     "text_model.embeddings.token_embedding.weight",  # CLIP
     "shared.weight",  # T5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -34,7 +35,7 @@ class Hashes:
 
     def known(self, path: Path) -> str:
         """The SHA-256 of a file as 64 digits; empty while it has not been computed for the file as it now is."""
-        stamp, sha256 = self._known.get(str(path), ((0, 0), ""))
+        stamp, sha256 = self._known.get(spelt(path), ((0, 0), ""))
         return sha256 if sha256 and stamp == _stamp(path) else ""
 
     def compute(self, path: Path, stopped: Callable[[], bool] = lambda: False) -> str:
@@ -67,16 +68,21 @@ class Hashes:
         if stamp is None:
             raise FileNotFoundError(path)
         with self._lock:
-            self._known[str(path)] = (stamp, sha256)
+            self._known[spelt(path)] = (stamp, sha256)
             if self._file is None:
                 return
             self._file.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with contextlib.closing(sqlite3.connect(self._file)) as connection, connection:
                     connection.execute(_TABLE)
-                    connection.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?)", (str(path), *stamp, sha256))
+                    connection.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?)", (spelt(path), *stamp, sha256))
             except sqlite3.Error as error:
                 raise OSError(f"the hash could not be kept: {error}") from error
+
+
+def spelt(path: Path) -> str:
+    """A path as text that can be written everywhere: bytes of its names that are no UTF-8 become escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def short(sha256: str) -> str:

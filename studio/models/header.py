@@ -14,7 +14,9 @@ from studio.errors import UnreadableModel
 MOST_HEADER_BYTES = 32 * 2**20
 """Headers of the largest known models take a few megabytes."""
 
-_PICKLE = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_ZIP, _PICKLE = b"PK\x03\x04", (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+UNREAD = "safety_checker"
+"""The part of a diffusers folder that is never read."""
 _WEB_PAGE = (b"<!doctype", b"<html", b"<head", b"<?xml")
 
 
@@ -60,7 +62,8 @@ def _check_start(start: bytes, size: int) -> None:
     """Refuse what the first bytes already show to be no safetensors file of ``size`` bytes."""
     if start.lstrip().lower().startswith(_WEB_PAGE):
         raise UnreadableModel("This is a web page, not a model: download it again, signed in if the site asks for it.")
-    if start.startswith(_PICKLE):
+    # The length of a header may begin with a pickle's bytes: 640 does.
+    if start.startswith(_ZIP) or (start.startswith(_PICKLE) and start[8:9] != b"{"):
         raise UnreadableModel("This is a pickle under another name, which may run code: get the safetensors version.")
     if size < 8:
         raise UnreadableModel("This file is empty or cut off: download it again.")
@@ -69,6 +72,16 @@ def _check_start(start: bytes, size: int) -> None:
         raise UnreadableModel("This is not a safetensors file: its header would be larger than any model's.")
     if length + 8 > size:
         raise UnreadableModel("This file is cut off: download it again.")
+
+
+def variant_of(folder: Path) -> str | None:
+    """The variant in which alone some part of a diffusers folder has its weights: "fp16" where they are in
+    "model.fp16.safetensors" or "model.fp16-00001-of-00002.safetensors". None where all parts have plain ones."""
+    for part in (folder, *sorted(below for below in folder.iterdir() if below.is_dir() and below.name != UNREAD)):
+        names = [path.name.split(".") for path in part.glob("*.safetensors")]
+        if names and all(len(name) > 2 for name in names):
+            return min(name[1].split("-")[0] for name in names)
+    return None
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -12,10 +12,10 @@ from studio.errors import ModelUnavailable, RequestRefused, StudioError
 from studio.models import beside
 from studio.models.beside import read_json
 from studio.models.family import Kind, Nature
-from studio.models.hashes import Hashes
+from studio.models.hashes import Hashes, spelt
 from studio.models.layouts import model_folders
 from studio.models.lending import lacking, lenders, nearest
-from studio.models.scan import WHOLE_FILES, Found, candidates, describe, hub_cache
+from studio.models.scan import WHOLE_FILES, Found, candidates, describe, hub_cache, is_model_folder
 from studio.presets import CLIP_TOKENIZER, FITTING, PRESETS, Fitting
 from studio.prompting.lora_tags import LoraTag, lora_tags
 from studio.prompting.names import named_in
@@ -75,7 +75,7 @@ class Library:
         """All folders have been looked through once, or will not be any more."""
         for folder in self._folders_to_look_through():
             with contextlib.suppress(OSError):  # one that may not be read
-                for path in sorted(folder.iterdir()):
+                for path in [folder] if is_model_folder(folder) else sorted(folder.iterdir()):
                     self._take_folder(path)
 
     @property
@@ -144,7 +144,7 @@ class Library:
                 changed = path.stat().st_mtime_ns
             except OSError:
                 raise RequestRefused("prompt", f"The file of the LoRA {tag.name!r} is gone.") from None
-            adapter = "lora_" + hashlib.sha256(f"{path}{changed}".encode()).hexdigest()[:16]
+            adapter = "lora_" + hashlib.sha256(f"{spelt(path)}{changed}".encode()).hexdigest()[:16]
             found.append(Lora(path, tag, adapter))
         return tuple(found)
 
@@ -190,9 +190,12 @@ class Library:
         fitting = self.fitting(name)
         if fitting is not None and fitting.side:
             return fitting.side
-        folder = self.folder(name if name != EMBEDDED_QUICK else EMBEDDED)
+        source = self.source(name if name != EMBEDDED_QUICK else EMBEDDED)
+        folder, nature = source.path, source.nature
         if folder.is_file():
-            return 512
+            if nature.family == "SD 2.x" and (nature.prediction == "epsilon" or nature.inpainting):
+                return 512  # the others of that family were trained at 768
+            folder = PRESETS / "configs" / WHOLE_FILES.get(nature.family, "sd-1")
         sample = read_json(folder / "unet" / "config.json").get("sample_size", 64)
         levels = read_json(folder / "vae" / "config.json").get("block_out_channels", ()) or (1, 1, 1, 1)
         return int(sample) * 2 ** (len(levels) - 1)
@@ -327,7 +330,7 @@ class Library:
 
     def _take_folder(self, path: Path) -> None:
         with contextlib.suppress(OSError):  # of a disk's ``lost+found`` it cannot even be asked what is in it
-            if any((path / name).is_file() for name in ("model_index.json", "config.json")):
+            if is_model_folder(path):
                 self._take(path)
 
     def _take(self, path: Path, name: str = "") -> None:

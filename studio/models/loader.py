@@ -34,6 +34,7 @@ from studio.models.device import PRECISIONS, Placement
 from studio.models.families.base import Family, Task
 from studio.models.families.known import family_of
 from studio.models.hashes import Hashes, short
+from studio.models.header import variant_of
 from studio.models.library import Source, VaeSource
 from studio.models.making import making
 from studio.models.memory import WHOLE, Plan, Weights, encoder_precision
@@ -292,7 +293,7 @@ def load_vae(source: VaeSource, placement: Placement, sha256: Callable[[Path], s
 
 
 def _read(kind: Any, folder: Path, name: str, **options: Any) -> Any:
-    options |= {"local_files_only": True, "use_safetensors": True}
+    options |= {"local_files_only": True, "use_safetensors": True, "variant": variant_of(folder)}
     return _told(name, lambda: kind.from_pretrained(folder, **options))
 
 

@@ -99,15 +99,38 @@ def candidates(folder: Path) -> Iterator[Path]:
     """Every diffusers folder and single model file below a folder, in the order of names.
 
     Nothing below a diffusers folder is listed by itself. Hidden folders and those that may not be read are
-    passed over; links to folders are not followed, so that a circle of them ends.
+    passed over; links to folders are followed, to each folder once, so that a circle of them ends.
     """
-    for parent, below, files in os.walk(folder):
-        if parent != str(folder) and {"model_index.json", "config.json"} & set(files):
+    seen: set[tuple[int, int]] = set()
+    for parent, below, files in os.walk(folder, followlinks=True):
+        here = _identity(Path(parent))
+        if here is None or here in seen:
+            below.clear()
+            continue
+        seen.add(here)
+        if is_model_folder(Path(parent)):
             below.clear()
             yield Path(parent)
             continue
         below[:] = sorted(name for name in below if not name.startswith("."))
         yield from (Path(parent, name) for name in sorted(files) if name.lower().endswith(_SINGLE))
+
+
+def is_model_folder(folder: Path) -> bool:
+    """Whether a folder is one model: a pipeline, or a module with its configuration. The web UI's own settings are in a
+    ``config.json``, too."""
+    if (folder / "model_index.json").is_file():
+        return True
+    return not {"_class_name", "architectures", "model_type"}.isdisjoint(read_json(folder / "config.json"))
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What a folder and all links to it have in common; None where it is gone."""
+    try:
+        told = folder.stat()
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino
 
 
 def hub_cache() -> dict[str, Path]:
@@ -138,16 +161,26 @@ def _has_weights(part: Path) -> bool:
     return bool(files) and all(path.is_file() for path in [*files, *(part / shard for shard in shards)])
 
 
+def _has_only_pickles(folder: Path) -> bool:
+    """Whether some part of a model has weights, but none that may be read."""
+    whole = (folder / "model_index.json").is_file()
+    parts = [folder / name for name in _WEIGHTY] if whole else [folder]
+    return any(any(part.glob("*model*.bin")) and not any(part.glob("*.safetensors")) for part in parts)
+
+
 def describe(path: Path, name: str = "") -> Found:
     """What a candidate is, under that name or its own. Never raises: what cannot be read says why in ``problem``."""
     try:
         if path.is_dir():
-            licence = beside(path).licence
-            return Found(path, printable(name or path.name), _folder_nature(path), 0, licence=licence)
+            nature, licence = _folder_nature(path), beside(path).licence
+            if nature.kind != Kind.UNKNOWN and _has_only_pickles(path):
+                raise UnreadableModel(_PICKLE_SENTENCE)
+            return Found(path, printable(name or path.name), nature, 0, licence=licence)
         return _describe_file(path)
     except (UnreadableModel, OSError) as error:
         sentence = str(error) if isinstance(error, UnreadableModel) else "This file could not be opened."
-        return Found(path, printable(path.stem), Nature(Kind.UNKNOWN), _size(path), problem=sentence)
+        own = path.name if path.is_dir() else path.stem
+        return Found(path, printable(name or own), Nature(Kind.UNKNOWN), _size(path), problem=sentence)
 
 
 def printable(name: str) -> str:

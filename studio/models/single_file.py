@@ -30,7 +30,7 @@ from studio.models.alone import layers
 from studio.models.beside import read_json
 from studio.models.family import Nature
 from studio.models.gguf import is_gguf
-from studio.models.header import read_header
+from studio.models.header import read_header, variant_of
 from studio.models.scan import WHOLE_FILES
 from studio.presets import CLIP_TOKENIZER, PRESETS
 
@@ -103,7 +103,12 @@ def _borrowing(path: Path, lender: Path, compute: torch.dtype) -> DiffusionPipel
             f"its layers are not like those of {lender.name!r}, the folder that would lend it the rest ({why})"
         ) from error
     pipeline: DiffusionPipeline = DiffusionPipeline.from_pretrained(
-        lender, transformer=transformer, torch_dtype=torch.float32, local_files_only=True, use_safetensors=True
+        lender,
+        transformer=transformer,
+        torch_dtype=torch.float32,
+        local_files_only=True,
+        use_safetensors=True,
+        variant=variant_of(lender),
     )
     return pipeline
 

@@ -16,6 +16,7 @@ from studio.errors import ModelUnavailable
 from studio.models.beside import read_json
 from studio.models.device import Placement
 from studio.models.families.base import Family
+from studio.models.header import variant_of
 from studio.models.library import VaeSource
 
 ALIKE = ("_class_name", "scaling_factor", "shift_factor")
@@ -55,7 +56,9 @@ def read(source: VaeSource, placement: Placement) -> nn.Module:
         if config.get("_class_name") != "AutoencoderTiny":  # it is trained on latents as the denoiser has them
             _check_alike(config, own, source.name)
         kind: Any = getattr(diffusers, str(config.get("_class_name")))
-        module: Any = kind.from_pretrained(source.path, use_safetensors=True, **options)
+        module: Any = kind.from_pretrained(
+            source.path, use_safetensors=True, variant=variant_of(source.path), **options
+        )
     else:
         kind = getattr(diffusers, str(own["_class_name"]))
         with tempfile.TemporaryDirectory() as folder:

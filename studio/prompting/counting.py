@@ -11,7 +11,6 @@ from studio import prompt_schedule
 from studio.prompting.chunks import Chunk, read
 from studio.prompting.composition import parts
 from studio.prompting.embeddings import Vocabulary
-from studio.prompting.lora_tags import lora_tags
 
 WORDS_SHOWN = 3
 
@@ -34,7 +33,7 @@ def count(prompt: str, tokenizer: Path) -> Count:
     """The count of a prompt, as it is at its first step, for the tokenizer in a folder; of parts joined by AND
     the longest one's."""
     reader = _tokenizer(tokenizer)
-    words, _ = lora_tags(prompt_schedule.words_at(prompt, 1, 1))
+    words = prompt_schedule.words_at(prompt, 1, 1)
     each = (read(part.text, Vocabulary(reader)) for part in parts(words))
     chunks = max(each, key=lambda found: sum(len(chunk.tokens) for chunk in found))
     begins = tuple(_words(chunk, reader) for chunk in chunks[1:])

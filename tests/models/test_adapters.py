@@ -24,7 +24,7 @@ RANK = 2
 
 
 def parts(seed: int, layouts: str, module: Any, prefix: str, wanted: tuple[str, ...]) -> dict[str, Tensor]:
-    """Random LoRA weights for a module's layers, named as kohya's trainer or as diffusers does."""
+    """Random LoRA weights for a module's layers, named as kohya's trainer does, or diffusers, or diffusers once did."""
     source = torch.Generator().manual_seed(seed)
     made: dict[str, Tensor] = {}
     for name, layer in module.named_modules():
@@ -38,6 +38,10 @@ def parts(seed: int, layouts: str, module: Any, prefix: str, wanted: tuple[str, 
                     f"{key}.lora_up.weight": up,
                     f"{key}.alpha": torch.tensor(RANK),
                 }
+            elif layouts == "processor":
+                attention, _, projection = f"{prefix}{name}".rpartition(".")
+                key = f"{attention}.processor.{projection}_lora"
+                made |= {f"{key}.down.weight": down, f"{key}.up.weight": up}
             else:
                 made |= {f"{prefix}{name}.lora_A.weight": down, f"{prefix}{name}.lora_B.weight": up}
     return made
@@ -51,6 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     attention = ("attn2.to_q", "attn2.to_k", "attn2.to_v")
     save_file(parts(1, "kohya", unet(), "lora_unet_", attention), made / "ink.safetensors")
     save_file(parts(2, "peft", unet(), "unet.", attention), made / "oil.safetensors")
+    save_file(parts(6, "processor", unet(), "unet.", attention), made / "old.safetensors")
     words = parts(3, "kohya", text_encoder(), "lora_te_text_model_", ("q_proj", "out_proj"))
     save_file(parts(3, "kohya", unet(), "lora_unet_", attention) | words, made / "voice.safetensors")
     strange = parts(4, "kohya", unet(), "lora_unet_", attention)
@@ -82,7 +87,7 @@ def latents(run: Run) -> Tensor:
     return run.steps[-1].latents
 
 
-@pytest.mark.parametrize("name", ["ink", "oil", "voice"])
+@pytest.mark.parametrize("name", ["ink", "oil", "old", "voice"])
 def test_it_changes_the_picture_and_switched_off_leaves_no_trace(studio: Studio, name: str) -> None:
     before = painted(studio, "a cat")
     changed = painted(studio, f"a cat <lora:{name}:0.7>")
@@ -182,7 +187,7 @@ def test_parts_that_found_no_place_are_told(studio: Studio) -> None:
     assert len(end.notes) == 1
     assert "parts of the LoRA 'strange' found no place in this model: " in end.notes[0]
     assert "down_blocks_7" in end.notes[0]
-    assert painted(studio, "a cat <lora:ink>").notes == ()
+    assert painted(studio, "a cat <lora:ink><lora:old>").notes == ()
 
 
 def test_one_of_another_family_is_told_and_the_next_job_works(studio: Studio) -> None:

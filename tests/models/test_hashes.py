@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.models.hashes import Hashes, short
+from studio.models.hashes import Hashes, short, spelt
 
 
 @pytest.fixture
@@ -47,3 +47,13 @@ def test_a_damaged_memory_is_made_anew(tmp_path: Path, model: Path, damage: byte
     expected = hashlib.sha256(model.read_bytes()).hexdigest()
     assert Hashes(file).compute(model) == expected
     assert Hashes(file).known(model) == expected
+
+
+def test_names_of_any_bytes_are_kept(tmp_path: Path) -> None:
+    model = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\x82\xb1.safetensors"))
+    model.write_bytes(b"weights")
+    hashes = Hashes(tmp_path / "hashes.sqlite")
+    expected = hashes.compute(model)
+    assert expected == hashlib.sha256(b"weights").hexdigest()
+    assert Hashes(tmp_path / "hashes.sqlite").known(model) == expected
+    assert spelt(model) == rf"{tmp_path}/\x82\xb1.safetensors"

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from studio.errors import UnreadableModel
 from studio.models.family import Kind, nature_of
-from studio.models.header import Header, TensorInfo, read_header
+from studio.models.header import Header, TensorInfo, read_header, variant_of
 
 
 def framed(header: object, data: bytes = b"") -> bytes:
@@ -53,6 +53,34 @@ def test_a_hostile_file_is_refused_with_what_it_is(tmp_path: Path, content: byte
         read_header(path)
 
 
+@pytest.mark.parametrize("length", [640, 896, 1152, 1408])
+def test_a_header_whose_length_begins_as_a_pickle_does_is_read(tmp_path: Path, length: int) -> None:
+    text = json.dumps({"a": entry([4], 0, 16)}).encode().ljust(length)
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + text + bytes(16))
+    assert path.read_bytes()[0] == 0x80
+    assert read_header(path).tensors == {"a": TensorInfo("F32", (4,))}
+
+
+@pytest.mark.parametrize(
+    ("files", "variant"),
+    [
+        (["unet/model.safetensors", "unet/model.fp16.safetensors", "vae/model.safetensors"], None),
+        (["unet/model.fp16.safetensors", "vae/model.safetensors"], "fp16"),
+        (["unet/model.fp16-00001-of-00002.safetensors", "unet/model.fp16-00002-of-00002.safetensors"], "fp16"),
+        (["unet/model-00001-of-00002.safetensors"], None),
+        (["model.non_ema.safetensors"], "non_ema"),
+        (["unet/model.safetensors", "safety_checker/model.fp16.safetensors"], None),
+        (["unet/config.json"], None),
+    ],
+)
+def test_weights_that_come_in_a_variant_alone_are_told(tmp_path: Path, files: list[str], variant: str | None) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert variant_of(tmp_path) == variant
+
+
 @settings(deadline=None)
 @given(
     some.one_of(
@@ -79,7 +107,8 @@ V2 = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.wei
 XL = "conditioner.embedders.1.model.transformer.resblocks.9.mlp.c_proj.bias"
 FIRST = "model.diffusion_model.input_blocks.0.0.weight"
 KOHYA = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight"
-PEFT = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.weight"
+ATTENTION = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2"
+PEFT = f"{ATTENTION}.to_k.lora_A.weight"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +120,8 @@ PEFT = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.w
         (header_of({"double_blocks.0.img_attn.norm.key_norm.scale": (128,)}), Kind.CHECKPOINT, "FLUX.1"),
         (header_of({KOHYA: (16, 768)}), Kind.LORA, "SD 1.x"),
         (header_of({PEFT: (16, 2048)}), Kind.LORA, "SDXL"),
+        (header_of({f"{ATTENTION}.processor.to_k_lora.down.weight": (4, 768)}), Kind.LORA, "SD 1.x"),
+        (header_of({f"{ATTENTION}.to_k.lora_linear_layer.down.weight": (4, 1024)}), Kind.LORA, "SD 2.x"),
         (header_of({"emb_params": (4, 1024)}), Kind.TEXTUAL_INVERSION, "SD 2.x"),
         (header_of({"clip_l": (4, 768), "clip_g": (4, 1280)}), Kind.TEXTUAL_INVERSION, "SDXL"),
         (header_of({"decoder.conv_in.weight": (1,), "decoder.conv_out.weight": (1,)}), Kind.VAE, ""),

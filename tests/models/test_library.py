@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,6 +146,75 @@ def test_of_the_hubs_cache_only_whole_snapshots_are_listed(tmp_path: Path, monke
     snapshot("half", unet=["m-1.safetensors", "gone"], vae=["v.safetensors"])
     snapshot("bare", unet=["m-1.safetensors", "m-2.safetensors"], vae=[])
     assert list(hub_cache()) == ["whole"]
+
+
+def test_a_folder_is_a_model_itself_and_settings_of_other_programs_are_none(tmp_path: Path) -> None:
+    pipeline(tmp_path / "sdxl", "StableDiffusionXLPipeline", cross_attention_dim=2048)
+    lora(tmp_path / "webui" / "extra" / "fox.safetensors")
+    (tmp_path / "webui" / "config.json").write_text('{"samples_save": true}')
+    library = Library([tmp_path / "sdxl"])
+    assert library.names == [EMBEDDED, EMBEDDED_QUICK, "sdxl"]
+    library.rescan()
+    assert library.names == [EMBEDDED, EMBEDDED_QUICK, "sdxl"]
+    assert [found.name for found in library.found] == ["sdxl"]
+    around = Library([tmp_path])
+    around.rescan()
+    assert {"sdxl", "fox"} == set(by_name(around))
+
+
+def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
+    pipeline(tmp_path / "disk" / "mine", cross_attention_dim=768)
+    lora(tmp_path / "disk" / "loras" / "fox.safetensors")
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "mine").symlink_to(tmp_path / "disk" / "mine")
+    (models / "nas").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "circle").symlink_to(models)
+    library = Library([models])
+    for _ in range(2):
+        library.rescan()
+        assert [found.name for found in library.found] == ["mine", "fox"]
+
+
+def test_a_folder_with_pickles_alone_says_why_it_is_not_offered(tmp_path: Path) -> None:
+    for part in ("unet", "vae"):
+        pipeline(tmp_path / "v1.5") if part == "unet" else (tmp_path / "v1.5" / part).mkdir()
+        (tmp_path / "v1.5" / part / "diffusion_pytorch_model.bin").touch()
+    library = Library([tmp_path])
+    assert library.names == [EMBEDDED, EMBEDDED_QUICK]
+    assert "can run code" in by_name(library)["v1.5"].problem
+    for part in ("unet", "vae"):
+        (tmp_path / "v1.5" / part / "diffusion_pytorch_model.safetensors").touch()
+    assert Library([tmp_path]).names == [EMBEDDED, EMBEDDED_QUICK, "v1.5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "prediction", "side"),
+    [
+        ("conditioner.embedders.1.model.transformer.resblocks.9.mlp.c_proj.bias", (1280,), "", 1024),
+        ("model.diffusion_model.output_blocks.11.0.skip_connection.weight", (320, 640, 1, 1), "", 512),
+        ("model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight", (320, 1024), "", 768),
+        ("model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight", (320, 1024), "epsilon", 512),
+    ],
+)
+def test_a_single_file_is_painted_at_the_size_of_its_family(
+    tmp_path: Path, name: str, shape: tuple[int, ...], prediction: str, side: int
+) -> None:
+    metadata = {"modelspec.prediction_type": prediction}
+    save_file({name: numpy.zeros(shape, numpy.float16)}, tmp_path / "whole.safetensors", metadata)
+    library = Library([tmp_path])
+    library.rescan()
+    assert library.native_side("whole") == side
+
+
+def test_a_lora_may_have_a_name_of_any_bytes(tmp_path: Path) -> None:
+    lora(Path(os.fsdecode(os.fsencode(tmp_path) + b"/\x82\xb1.safetensors")))
+    library = Library([tmp_path], hashes=Hashes(tmp_path / "hashes.sqlite"))
+    library.rescan()
+    library.hash_files()
+    (found,) = library.found
+    assert library.sha256(found)
+    assert library.loras(f"a fox <lora:{found.name}>")[0].path == found.path
 
 
 def test_names_hold_no_control_characters_and_no_ways_to_elsewhere() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,17 @@ def test_models_are_known_by_name_and_paths_stay_inside(models: Path) -> None:
     assert library.native_side("tiny-v") == 64
     with pytest.raises(ModelUnavailable, match="There is no model of that name"):
         library.folder("../tiny-v")
+
+
+def test_a_model_whose_weights_came_in_half_precision_alone_is_read(models: Path, tmp_path: Path) -> None:
+    shutil.copytree(models / "tiny-v", tmp_path / "half")
+    for part in ("unet", "text_encoder"):
+        (weights,) = (tmp_path / "half" / part).glob("*.safetensors")
+        weights.rename(weights.with_suffix(".fp16.safetensors"))
+    loaded = load(Source(tmp_path / "half"), "half", device.choose("cpu", "fp32"))
+    whole = load(Source(models / "tiny-v"), "whole", device.choose("cpu", "fp32"))
+    pairs = zip(loaded.denoiser.parameters(), whole.denoiser.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_a_broken_model_is_told(tmp_path: Path) -> None:
