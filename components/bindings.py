@@ -110,16 +110,17 @@ class Bindings:
             yield self._failed(request, error)
 
     def branch(self, request: gr.Request, at: Any, remaining: Any, noise_seed: Any, *values: Any) -> Iterator[Shown]:
-        """Paint on from the step that is looked at, under the controls' settings."""
-        run = self._shown(request)
-        if run is None:
+        """Paint on from ``at``, the "run/step" looked at when it was asked for, under the controls' settings."""
+        name, _, step = str(at).partition("/")
+        run = self._studio.runs.find(name, self._visitors.owner(request))
+        if run is None or not step.isdecimal():
             gr.Info("Paint something first: then you can branch from any of its steps.")
             return
         changes = self._changes(run, values)
         for name, text in (("remaining", remaining), ("noise_seed", noise_seed)):
             if str(text or "").strip():
                 changes[name] = whole_number(str(text), name)
-        yield from self._branched(request, lambda: self._studio.branch(run, int(at or 0), lease_s=LEASE_S, **changes))
+        yield from self._branched(request, lambda: self._studio.branch(run, int(step), lease_s=LEASE_S, **changes))
 
     def go_on(self, request: gr.Request, *values: Any) -> Iterator[Shown]:
         """Paint the run that is shown on from its last step, under the controls' settings."""

@@ -28,5 +28,5 @@ def build() -> Branching:
             remaining = gr.Textbox(label="Steps to come", placeholder="as before", elem_id="remaining", min_width=90)
             noise_seed = gr.Textbox(label="Noise seed", placeholder="same noise", elem_id="noise-seed", min_width=90)
         branch = gr.Button("Branch  ·  B", variant="secondary", elem_id="branch")
-        at = gr.Number(0, visible=False)
+        at = gr.Textbox(visible=False)
     return Branching(at, remaining, noise_seed, note, branch)

@@ -27,7 +27,7 @@ DRAWN = "async (layers, ...rest) => [await window.stepwise.drawn(), ...rest]"
 """Puts what is drawn on the canvas, uploaded, in the place of the first input."""
 CHOSEN = """async (at, remaining, noise, layers, ...rest) =>
   [window.stepwise.chosen(), remaining, noise, await window.stepwise.drawn(), ...rest]"""
-"""The same, with the number of steps up to the one that is looked at before it."""
+"""The same, with the run and the step that are looked at before it."""
 ON_CANVAS = "(picture) => window.stepwise.onCanvas(picture)"
 AS_IT_WAS = f"(picture, mask, ...follows) => window.stepwise.asItWas(picture, mask, follows.includes('{OWN}'))"
 """The canvas as a request had it; what it does not name is cleared, and can be undone."""

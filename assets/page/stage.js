@@ -253,7 +253,7 @@ async function ask(name, asked) {
 window.stepwise = Object.assign(window.stepwise || {}, {
   player,
   ask,
-  chosen: () => Math.max(shown() + 1 - first(), 0),
+  chosen: () => `${run}/${Math.max(shown() + 1 - first(), 0)}`,
   compare,
 });
 

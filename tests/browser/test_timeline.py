@@ -185,6 +185,21 @@ def test_a_branch_by_key_changes_the_prompt_from_there(page: Page, served: Serve
     expect(page.locator(".sw-row").nth(1)).to_contain_text("from 6: Prompt: cat → dog")
 
 
+def test_a_branch_leaves_the_run_that_was_looked_at_when_it_was_asked_for(page: Page, served: Served) -> None:
+    first, second = paint(page, served, "a fox", steps=2), paint(page, served, "a dog", steps=2)
+    page.locator(".sw-strip li").first.click()
+    page.evaluate("""() => {
+      const drawn = window.stepwise.drawn, uploaded = new Promise((done) => { window.upload = done; });
+      window.stepwise.drawn = async () => { window.asked = true; await uploaded; return drawn(); };
+    }""")
+    page.click("#branch")
+    page.wait_for_function("window.asked")
+    page.get_by_role("list", name="Runs").get_by_role("button", name="a fox").first.click()
+    expect(page.locator(".sw-stage")).to_have_attribute("data-run", first.id)
+    page.evaluate("window.upload()")
+    assert branched(page, served, 3).parent is second
+
+
 def test_a_branch_may_have_more_steps_and_new_noise(page: Page, served: Served) -> None:
     paint(page, served)
     page.locator(".sw-strip li").nth(3).click()
