@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import tempfile
 import threading
 import time
@@ -267,10 +266,15 @@ class Bindings:
 
     def start_from(self, request: gr.Request, event: gr.EventData) -> Image.Image:
         """The picture of the step that is looked at, for the canvas."""
+        from studio.timeline.whole import whole_picture  # here, since it loads PyTorch
+
         run, index = self._shown(request), event._data.get("index")
         if run is None or type(index) is not int or not 0 <= index < run.kept + len(run.recording):
             raise gr.Error("There is no step to start from yet: paint first.", print_exception=False)
-        return Image.open(io.BytesIO(run.steps[index].preview))
+        try:
+            return whole_picture(run, index, self._studio.inputs.get)
+        except StudioError as error:
+            raise gr.Error(str(error), print_exception=False) from None
 
     def settings_of(self, request: gr.Request) -> tuple[Any, ...]:
         """The controls as they were for the run that is shown."""
