@@ -210,6 +210,7 @@ function leave(gone, where) {
   if (viewer.open && next) show(next.id); else if (viewer.open) viewer.close();
   tell();
   if (!viewer.open && next) focus(next.id);
+  if (!next && more) begin(); // all that was shown is gone, and older ones are there
 }
 
 function dismiss() {

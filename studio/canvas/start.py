@@ -15,6 +15,11 @@ from studio.canvas.resize import LANCZOS, resized
 from studio.errors import StudioError
 from studio.request import GenerationRequest, Inpaint
 
+MOVED = (
+    "The steps until now show another part of the picture than this mask asks for: draw within that part, put back "
+    "Whole picture or Only masked, or branch from before the first step."
+)
+
 
 @dataclass(frozen=True)
 class Start:
@@ -46,19 +51,37 @@ def start_of(request: GenerationRequest, get: Callable[[str], Image.Image]) -> S
     """What a request starts from; None for noise. ``get`` gives the picture of a SHA-256.
 
     Raises:
-        StudioError: if the mask is empty, or none of it is painted.
+        StudioError: if the mask is empty, none of it is painted, or it is not within what the steps show that the
+            request shares with another.
         UnreadablePicture: from ``get``.
     """
     if not request.image:
         return None
     picture, size = get(request.image), (request.width, request.height)
+    kept = _until_now(request, get)
     if request.inpaint is None:
         return Start(resized(picture, size, request.resize_mode))
-    return _masked(picture, get(request.inpaint.mask).convert("L"), request.inpaint, size, request.resize_mode)
+    return _masked(picture, get(request.inpaint.mask).convert("L"), request.inpaint, size, request.resize_mode, kept)
 
 
-def _masked(picture: Image.Image, mask: Image.Image, inpaint: Inpaint, size: Size, mode: str) -> Start:
-    """Whole pictures are brought to the painted size; of one whose masked part alone is painted a part is."""
+def _until_now(request: GenerationRequest, get: Callable[[str], Image.Image]) -> Box | None:
+    """The part of the picture that the steps show which the request shares with another; None for all of it, or where
+    there are none."""
+    branch = request.branch
+    if branch is None or branch.at == 0:
+        return None
+    is_part, was_part = (each.inpaint is not None and each.inpaint.only_masked for each in (request, branch.request))
+    if is_part != was_part:
+        raise StudioError(MOVED)
+    before = start_of(branch.request, get) if was_part else None
+    return before.region if before is not None else None
+
+
+def _masked(
+    picture: Image.Image, mask: Image.Image, inpaint: Inpaint, size: Size, mode: str, kept: Box | None = None
+) -> Start:
+    """Whole pictures are brought to the painted size; of one whose masked part alone is painted a part is, which is
+    ``kept`` where steps of it are there."""
     mask = mask.resize(picture.size, Image.Resampling.BILINEAR) if mask.size != picture.size else mask
     masks.masked_box(mask)
     if not inpaint.only_masked:
@@ -68,7 +91,9 @@ def _masked(picture: Image.Image, mask: Image.Image, inpaint: Inpaint, size: Siz
     soft = masks.softened(mask, inpaint.blur)
     box = masks.masked_box(soft)
     shown = masks.reveal(soft)
-    region = crop_region(box, inpaint.padding, picture.size, size) if inpaint.only_masked else None
+    region = kept or (crop_region(box, inpaint.padding, picture.size, size) if inpaint.only_masked else None)
+    if region is not None and not region.holds(box):
+        raise StudioError(MOVED)
     seen = filled(picture, masks.hard(shown)) if inpaint.content == "fill" else picture
     free = soft if inpaint.soft else masks.hard(shown)
     if free.getbbox() is None:

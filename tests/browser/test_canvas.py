@@ -74,6 +74,19 @@ def test_lines_are_white_on_black_and_colours_join_the_picture(drawn: Canvas) ->
     assert drawn.layers.mask is None
 
 
+def test_on_a_screen_of_another_density_the_drawing_stays_under_the_pen(drawn: Canvas) -> None:
+    drawn.open(Image.new("RGB", (300, 200), "blue"))
+    board, screen = drawn.page.locator(".sw-board"), drawn.page.context.new_cdp_session(drawn.page)
+    wide, known = board.evaluate("(board) => board.clientWidth"), drawn.page.viewport_size
+    assert known
+    drawn.brush("sketch", 6)
+    for density in (2, 1):
+        screen.send("Emulation.setDeviceMetricsOverride", {**known, "deviceScaleFactor": density, "mobile": False})
+        drawn.stroke((20, 20 * density), (280, 20 * density))
+        expect(drawn.page.locator(".sw-sheet")).to_have_attribute("width", str(density * wide))
+    screen.send("Emulation.clearDeviceMetricsOverride")
+
+
 def seen(drawn: Canvas) -> str:
     """What is on the screen, to the pixel."""
     drawn.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

@@ -195,6 +195,18 @@ def test_several_are_thrown_away_brought_back_and_downloaded(
     assert [kept.prompt for kept in served.studio.collection.history.page(LOCAL, count=3)] == filled[:3]
 
 
+def test_when_all_that_is_shown_is_thrown_away_the_older_ones_come(gallery: Page, filled: list[str]) -> None:
+    gallery.get_by_role("button", name="Select").click()
+    gallery.get_by_role("button", name="All shown").click()
+    shown = gallery.locator(".sw-tile").count()
+    assert shown < COUNT
+    gallery.get_by_role("button", name="Throw away").first.click()
+    thrown_away(gallery, f"{shown} pictures thrown away")
+    expect(gallery.locator(".sw-tile")).to_have_count(COUNT - shown)
+    gallery.get_by_role("button", name="Undo").click()
+    expect(gallery.get_by_role("button", name=filled[0])).to_be_visible()
+
+
 def test_its_settings_fill_the_controls(gallery: Page, filled: list[str]) -> None:
     gallery.get_by_role("button", name=filled[0]).click()
     gallery.get_by_role("button", name="Use settings").click()

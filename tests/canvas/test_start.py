@@ -14,7 +14,7 @@ from studio.canvas.fill import filled
 from studio.canvas.masks import softened
 from studio.canvas.start import Start, control_map, start_of
 from studio.errors import StudioError
-from studio.request import RESIZE_MODES, ControlUnit, GenerationRequest, Inpaint
+from studio.request import RESIZE_MODES, Branch, ControlUnit, GenerationRequest, Inpaint
 
 PICTURE, MASK = "a" * 64, "b" * 64
 
@@ -130,6 +130,40 @@ def test_a_mask_of_another_size_is_brought_to_the_pictures() -> None:
     made = start(photograph(), stroke(100, 60, (30, 20, 55, 35)), only_masked=True)
     assert made.shown is not None
     assert made.shown.size == (200, 120)
+
+
+def asked(mask: str, branch: Branch | None = None, **values: Any) -> GenerationRequest:
+    inpaint = Inpaint(mask=mask, **({"only_masked": True} | values))
+    return GenerationRequest(image=PICTURE, width=64, height=64, inpaint=inpaint, branch=branch)
+
+
+def test_a_branch_goes_on_with_the_part_that_its_steps_show() -> None:
+    there = {
+        PICTURE: photograph(),
+        MASK: stroke(),
+        "small": stroke(box=(70, 45, 90, 60)),
+        "far": stroke(box=(0, 0, 40, 30)),
+    }
+    first = asked(MASK, padding=8)
+    part = start_of(first, there.__getitem__)
+    assert part is not None
+    assert part.region is not None
+    for changed in ({"padding": 30}, {"mask": "small", "blur": 1}, {"soft": True}):
+        branch = start_of(asked(**({"mask": MASK} | changed), branch=Branch(request=first, at=3)), there.__getitem__)
+        assert branch is not None
+        assert branch.region == part.region
+        assert branch.picture.tobytes() == part.picture.tobytes()
+    again = asked("small", Branch(request=asked("small", Branch(request=first, at=3)), at=5), padding=64)
+    assert getattr(start_of(again, there.__getitem__), "region", None) == part.region
+    for refused in (
+        asked("far", Branch(request=first, at=3)),
+        asked(MASK, Branch(request=first, at=3), only_masked=False),
+    ):
+        with pytest.raises(StudioError, match="another part of the picture"):
+            start_of(refused, there.__getitem__)
+    anew = start_of(asked("far", Branch(request=first, at=0)), there.__getitem__)
+    assert anew is not None
+    assert anew.region != part.region
 
 
 def test_without_a_picture_there_is_no_start() -> None:

@@ -38,6 +38,7 @@ function draw() {
   asked = 0;
   const { operations } = now.document, { zoom, x, y } = view(), { width, height } = size(), dots = window.devicePixelRatio || 1;
   if (!box.width || !isPrepared(operations)) return;
+  fitSheet();
   const ground = placed(operations, "picture"), shown = (layer) => (draft && draft.layer === layer ? rasters[layer].canvas : rasters[layer].render(operations, inkFor(layer)));
   const colours = shown("colour");
   chooseInk(ground, colours);
@@ -56,13 +57,18 @@ function draw() {
   screen.globalAlpha = 1;
 }
 
+// As many dots as the screen has: the window may have moved to one of another density.
+function fitSheet() {
+  const [width, height] = [box.width, box.height].map((length) => Math.round(length * (window.devicePixelRatio || 1)));
+  if (sheet.width !== width) sheet.width = width;
+  if (sheet.height !== height) sheet.height = height;
+}
+
 const redraw = () => { asked ||= requestAnimationFrame(draw); };
 
 function resize() {
   box = { width: board.clientWidth, height: board.clientHeight };
-  const dots = window.devicePixelRatio || 1;
-  sheet.width = Math.round(box.width * dots);
-  sheet.height = Math.round(box.height * dots);
+  fitSheet();
   if (now.view && !isInSight(now.view, size(), box)) now.view = null;
   if (box.width) draw();
   showZoom();
