@@ -156,7 +156,9 @@ def outcome(studio: Studio, request: GenerationRequest) -> str:
 def test_a_controlnet_that_is_a_pickle_leads_nothing(hostile: Studio, mark: Path) -> None:
     unit = ControlUnit(model="control-bin", image=hostile.inputs.add(Image.new("RGB", (64, 64))))
     with audited() as seen:
-        assert "could not be read" in outcome(hostile, GenerationRequest(control=(unit,), **SMALL))
+        assert "There is no ControlNet of that name" in outcome(hostile, GenerationRequest(control=(unit,), **SMALL))
+    found = next(found for found in hostile.library.found if found.path.name == "control-bin")
+    assert "can run code" in found.problem
     assert not {path for path in opened(seen) if path.endswith(".bin")}
     assert not mark.exists()
 
