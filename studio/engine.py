@@ -22,7 +22,7 @@ from studio.active import Active
 from studio.canvas.start import control_map, start_of
 from studio.diffusion import joining, preview
 from studio.diffusion.attention import WordMap, word_maps
-from studio.diffusion.midway import START
+from studio.diffusion.midway import START, Midway
 from studio.diffusion.painting import Given, Painting, StepSeen, Stopped
 from studio.diffusion.replay import Resume, resume
 from studio.endings import OUT_OF_MEMORY, failure, is_out_of_memory, put_aside
@@ -434,4 +434,14 @@ def _resume(request: GenerationRequest, parent: Run | None, model: LoadedModel) 
     # Of one loading they are the same, and need not be waited for while the files are still read.
     if parent.weights_hash is not model.weights_hash and parent.weights_hash() != model.weights_hash():
         raise NothingToBranch(f"This run was painted with other weights of {request.model} than are there now.")
-    return resume(request, parent.steps, parent.midway, model.family)
+    return resume(request, parent.steps, _midway(request.branch.request, parent, model), model.family)
+
+
+def _midway(request: GenerationRequest, run: Run, model: LoadedModel) -> Midway:
+    """Where the solver of a request took over from another: of a run, or of one before it whose steps it has since it
+    was opened."""
+    if request == run.request:
+        return run.midway
+    if request.branch is None or request.branch.at == 0:
+        return START
+    return resume(request, run.steps, _midway(request.branch.request, run, model), model.family).midway

@@ -135,15 +135,14 @@ class Run:
         return self if self.parent is None else self.parent.root
 
     def leaving(self, at: int, noise_seed: int | None = None) -> tuple[Run, Branch]:
-        """The run that painted the step before ``at``, and the branch that leaves it there: this
-        run itself, or the one that it shares the step with."""
-        origin = self
-        while origin.parent is not None and at <= origin.kept:
-            branch = origin.request.branch
-            if branch is not None and at == origin.kept and noise_seed is None:
-                noise_seed = branch.noise_seed
-            origin = origin.parent
-        return origin, Branch(request=origin.request, at=at, noise_seed=noise_seed)
+        """The run that has the step before ``at``, and the branch that leaves there what it was painted by: this
+        run itself, or the one that it shares the step with. One that was opened has all of its steps itself."""
+        origin, request = self, self.request
+        while request.branch is not None and at <= request.branch.at:
+            if at == request.branch.at and noise_seed is None:
+                noise_seed = request.branch.noise_seed
+            origin, request = origin.parent or origin, request.branch.request
+        return origin, Branch(request=request, at=at, noise_seed=noise_seed)
 
     def save(self, path: Path) -> None:
         """Write it into one file, whole or not at all; ``Studio.open`` reads it back.

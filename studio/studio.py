@@ -23,7 +23,6 @@ from studio.canvas.resize import resized
 from studio.canvas.start import start_of
 from studio.collector import without_rounds
 from studio.course import EVERY_S, Course, Reading
-from studio.diffusion.midway import START
 from studio.errors import NothingToBranch, NotSaved, RequestRefused, StudioError
 from studio.events import Event, Failed, Paused
 from studio.gallery.collection import Collection
@@ -49,6 +48,7 @@ from studio.sharing.sharing import Sharing
 from studio.status import Status
 from studio.temperature import hottest
 from studio.timeline.runs import Runs
+from studio.timeline.words import steps_taken
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -169,9 +169,7 @@ class Studio:
             raise NothingToBranch("There is nothing left to paint after the last step: go on from an earlier one.")
         origin, leaving = run.leaving(at, noise_seed)
         if remaining is not None:
-            before = origin.request
-            skipped = before.skipped if origin.midway == START else 0
-            changes["steps"] = skipped + origin.midway.steps(before.sampler, at) + remaining
+            changes["steps"] = steps_taken(leaving.request, at) + remaining
         written = {template: "" for field, template in TEMPLATES.items() if field in changes}
         asked = dataclasses.replace(run.request, branch=leaving, **(written | changes))
         limits.check(asked)

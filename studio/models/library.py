@@ -76,7 +76,8 @@ class Library:
         for folder in self._folders_to_look_through():
             with contextlib.suppress(OSError):  # one that may not be read
                 for path in [folder] if is_model_folder(folder) else sorted(folder.iterdir()):
-                    self._take_folder(path)
+                    if is_model_folder(path):
+                        self._take(path)
 
     @property
     def found(self) -> list[Found]:
@@ -327,11 +328,6 @@ class Library:
             yield from ((path, "") for path in candidates(folder))
         if self._hub:
             yield from ((path, name) for name, path in hub_cache().items())
-
-    def _take_folder(self, path: Path) -> None:
-        with contextlib.suppress(OSError):  # of a disk's ``lost+found`` it cannot even be asked what is in it
-            if is_model_folder(path):
-                self._take(path)
 
     def _take(self, path: Path, name: str = "") -> None:
         stamp = _stamp(path) + beside.stamp(path)

@@ -118,9 +118,12 @@ def candidates(folder: Path) -> Iterator[Path]:
 
 def is_model_folder(folder: Path) -> bool:
     """Whether a folder is one model: a pipeline, or a module with its configuration. The web UI's own settings are in a
-    ``config.json``, too."""
-    if (folder / "model_index.json").is_file():
-        return True
+    ``config.json``, too. Not one that may not be read."""
+    try:
+        if (folder / "model_index.json").is_file():
+            return True
+    except OSError:  # of a disk's ``lost+found`` it cannot even be asked what is in it
+        return False
     return not {"_class_name", "architectures", "model_type"}.isdisjoint(read_json(folder / "config.json"))
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio import limits
-from studio.diffusion.midway import START
 from studio.durable import whole
 from studio.errors import OverAllowance
 from studio.gallery.pictures import LOCAL
 from studio.sharing.budget import Allowance, Budget, Charge
 from studio.sharing.links import HOUR_S, Links
+from studio.timeline.words import steps_taken
 
 if TYPE_CHECKING:
     from studio.run import Run
@@ -131,12 +131,8 @@ class Sharing:
 
 def _work(run: Run) -> int:
     """What is to be painted: of a branch, the steps that remain."""
-    request, origin = run.request, run.parent
-    done = 0
-    if origin is not None and run.kept:
-        before = origin.request
-        done = before.skipped if origin.midway == START else 0
-        done += origin.midway.steps(before.sampler, run.kept)
+    request = run.request
+    done = steps_taken(request.branch.request, run.kept) if request.branch is not None and run.kept else 0
     return limits.work(request) * max(request.steps - done, 0) // max(request.steps, 1)
 
 

@@ -31,8 +31,14 @@ def midway_of(request: GenerationRequest) -> Midway:
     before = midway_of(branch.request)
     if request.solver == branch.request.solver:
         return before
-    skipped = branch.request.skipped if before == START else 0  # as diffusion/replay.py counts them
-    return Midway(math.nan, skipped + before.steps(branch.request.sampler, branch.at), branch.at)
+    return Midway(math.nan, steps_taken(branch.request, branch.at), branch.at)
+
+
+def steps_taken(request: GenerationRequest, at: int) -> int:
+    """How many of its sampler's steps are behind when ``at`` steps of a request are recorded, those included that a
+    picture to start from stands in for, as diffusion/replay.py counts them."""
+    midway = midway_of(request)
+    return (request.skipped if midway == START else 0) + midway.steps(request.sampler, at)
 
 
 def are_scheduled(request: GenerationRequest) -> bool:

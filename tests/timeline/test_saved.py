@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -57,6 +58,27 @@ def test_it_goes_on_after_a_restart(studio: Studio, models: Path, tmp_path: Path
         branch = restarted.branch(opened, len(opened.steps) - 2)
         assert branch.result.paths
         assert torch.equal(branch.steps[-1].latents, changed.steps[-1].latents)
+
+
+@pytest.mark.parametrize("changes", [{"remaining": 2}, {"sampler": "Euler"}, {"noise_seed": 5}, {"cfg_scale": 2.0}])
+def test_an_opened_branch_is_branched_before_its_change_as_it_was_in_its_tree(
+    studio: Studio, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    run = painted(studio, "DPM++ SDE", steps=8)
+    once = studio.branch(run, 5, **changes)
+    assert once.result.paths
+    twice = studio.branch(once, 7, sampler="Heun", remaining=2)
+    assert twice.result.paths
+    twice.save(tmp_path / "run.stepwise")
+    opened = studio.open(tmp_path / "run.stepwise")
+    ways: list[dict[str, Any]] = [{}, {"sampler": "DDIM", "remaining": 3}]
+    for at in (2, 5, 6, 7, 8):
+        for leaving in ways:
+            live, back = (studio.branch(each, at, **leaving) for each in (twice, opened))
+            assert live.result.paths
+            assert back.result.paths
+            assert live.request == back.request
+            assert torch.equal(live.steps[-1].latents, back.steps[-1].latents), f"from step {at}"
 
 
 def test_everything_comes_back(studio: Studio, saved: Path) -> None:
