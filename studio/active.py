@@ -38,7 +38,7 @@ class Active:
         """What its call computes, for measuring."""
         request, model = self.run.request, self.painting.model
         name = request.model if self.call.module is model.denoiser else type(self.call.module).__name__
-        return Kind(name, request.width, request.height)
+        return Kind.of(request, name)
 
     @property
     def elapsed_s(self) -> float:

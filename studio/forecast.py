@@ -55,7 +55,7 @@ def _work_s(run: Run, pace: Pace) -> float | None:
 def _forward(run: Run) -> tuple[Kind, int]:
     request = run.request
     guided = 2 if request.cfg_scale > 1 else 1
-    return Kind(request.model, request.width, request.height), request.batch_size * guided
+    return Kind.of(request), request.batch_size * guided
 
 
 def _least(work: float | None, most: float) -> float | None:

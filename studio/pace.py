@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from studio.request import GenerationRequest
+
 KEPT = 5
 TRIES = 2
 """Forwards of a size before it is judged: the first one warms up."""
@@ -25,6 +27,13 @@ class Kind:
     width: int
     height: int
     """Of the picture, in px."""
+    length: float = 1
+    """Frames of a film, seconds of a sound."""
+
+    @classmethod
+    def of(cls, request: GenerationRequest, name: str = "") -> Kind:
+        """That of a run's model, or of a part of another ``name``."""
+        return cls(name or request.model, request.width, request.height, request.seconds or request.frames)
 
 
 class Pace:
@@ -40,15 +49,15 @@ class Pace:
         sizes.setdefault(rows, deque(maxlen=KEPT)).append((self._clock(), seconds))
 
     def seconds(self, kind: Kind, rows: int) -> float | None:
-        """What a forward is expected to take: as measured, or in proportion to the rows and pixels of
+        """What a forward is expected to take: as measured, or in proportion to the rows, pixels and length of
         the nearest that was; None for a model that has not painted yet."""
         measured = dict(self._measured)
         for other in [kind, *(other for other in measured if other != kind and other.model == kind.model)]:
             sizes = {rows: median(took for _, took in list(each)) for rows, each in measured.get(other, {}).items()}
             if sizes:
                 nearest = min(sizes, key=lambda size: abs(size - rows))
-                pixels = kind.width * kind.height / (other.width * other.height)
-                return sizes[nearest] * rows / nearest * pixels
+                size, measured_size = (each.width * each.height * each.length for each in (kind, other))
+                return sizes[nearest] * rows / nearest * size / measured_size
         return None
 
     def split(self, kind: Kind, sizes: Sequence[int]) -> list[list[int]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from studio import GenerationRequest
 from studio.pace import FRESH_S, TRIES, Kind, Pace
 
 KIND = Kind("model", 128, 128)
@@ -62,4 +65,12 @@ def test_what_was_not_measured_is_told_from_the_nearest_or_not_at_all() -> None:
     assert pace.seconds(KIND, 2) == 1.0
     assert pace.seconds(KIND, 4) == 2.0
     assert pace.seconds(Kind("model", 256, 128), 2) == 2.0
+    assert pace.seconds(Kind("model", 128, 128, length=81), 2) == 81.0
     assert pace.seconds(Kind("other", 128, 128), 2) is None
+
+
+def test_films_and_pictures_of_one_size_are_not_of_one_kind() -> None:
+    picture = GenerationRequest(model="model", width=128, height=128)
+    film, sound = dataclasses.replace(picture, frames=81), dataclasses.replace(picture, seconds=4.5)
+    assert [Kind.of(each).length for each in (picture, film, sound)] == [1, 81, 4.5]
+    assert Kind.of(picture) == KIND

@@ -18,16 +18,19 @@ SOFTER = 0.825
 """Each residual nearer to the picture is this much weaker than the next: the web UI's figure."""
 
 
-def arguments(units: Sequence[ControlUnit], maps: Sequence[Image.Image], image: str) -> dict[str, Any]:
+def arguments(
+    units: Sequence[ControlUnit], maps: Sequence[Image.Image], image: str, beginning: float = 0.0
+) -> dict[str, Any]:
     """The arguments of a pipeline's call for these units; ``image`` is the name that the
-    pipeline has for their maps."""
+    pipeline has for their maps, ``beginning`` the share of its steps after which the run's first one comes: what
+    the units' start and end are shares of begins there."""
     if not units:
         return {}
     weights, starts, ends = [], [], []
     for unit in units:
         weights.append(float(unit.weight))
-        starts.append(float(unit.start))
-        ends.append(float(unit.end))
+        starts.append(beginning + float(unit.start) * (1 - beginning))
+        ends.append(beginning + float(unit.end) * (1 - beginning))
     several = len(units) > 1
     return {
         image: list(maps) if several else maps[0],
@@ -37,9 +40,9 @@ def arguments(units: Sequence[ControlUnit], maps: Sequence[Image.Image], image: 
     }
 
 
-def moded(answer: Any, mode: str, without: int) -> Any:
-    """A ControlNet's answer (residuals of the levels, residual of the middle) as its mode has it; its first
-    rows, so many, are ``without`` the prompt.
+def moded(answer: Any, mode: str, pictures: int) -> Any:
+    """A ControlNet's answer (residuals of the levels, residual of the middle) for so many ``pictures`` as its mode
+    has it. Where it has two rows for each, the first half are those without the prompt.
 
     "My prompt is more important": the nearer to the picture's surface, the weaker. "ControlNet is
     more important": so too, and only with the prompt: the rows without it get
@@ -48,6 +51,7 @@ def moded(answer: Any, mode: str, without: int) -> Any:
     if mode == BALANCED:
         return answer
     levels, middle = answer
+    without = pictures if len(levels[0]) == 2 * pictures else 0
     last = len(levels)
     softer = [level * SOFTER ** (last - index) for index, level in enumerate(levels)]
     if mode == CONTROL_FIRST and without:

@@ -11,6 +11,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from studio.diffusion.denoised import noise_level
+
 
 class LatentBlend:
     """After every step, puts the picture, noised to where the step led, back outside the mask
@@ -34,14 +36,21 @@ class LatentBlend:
         self._clean, self._noise = clean, noise
 
     def latents(self, latents: Tensor, done: int) -> Tensor:
-        """What the step that was the ``done``-th made, blended; as it is if nothing began."""
+        """What the step that was the scheduler's ``done``-th made, blended; as it is if nothing began."""
         if self._clean is None or self._noise is None:
             return latents
-        timesteps = self._scheduler.timesteps[self._skipped :]
+        timesteps = self._scheduler.timesteps
         held = self._clean
         if done < len(timesteps):
-            held = self._noised(held, self._noise, timesteps[done : done + 1])
+            held = self._noised_to(held, self._noise, timesteps[done : done + 1])
         return self.mixed(held, latents, done)
+
+    def _noised_to(self, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
+        if getattr(self._scheduler, "state_in_first_order", True):
+            return self._noised(clean, noise, timestep)
+        # In the middle of a step of two stages the scheduler's own noising takes the level of the end.
+        level = noise_level(self._scheduler, timestep[0])
+        return level.alpha * clean + level.sigma * noise
 
     def denoised(self, denoised: Tensor, done: int) -> Tensor:
         """x0 as the step that was the ``done``-th saw it, with the picture itself outside the mask."""
@@ -55,8 +64,8 @@ class LatentBlend:
         """``free`` where the mask sets free after that many steps, ``held`` elsewhere."""
         mask = self._mask.to(free.device)
         if self._gradual:
-            total = len(self._scheduler.timesteps) - self._skipped
-            mask = (mask > (total - done) / total).to(free.dtype)
+            steps = len(self._scheduler.timesteps)
+            mask = (mask > (steps - done) / (steps - self._skipped)).to(free.dtype)
         return (1 - mask) * held + mask * free
 
 

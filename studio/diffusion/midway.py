@@ -10,12 +10,13 @@ from studio.presets import SAMPLERS
 @dataclass(frozen=True)
 class Midway:
     """Where a solver takes over from another: at noise level ``sigma``, with ``kept`` of its
-    steps taken by the one before, which made ``at`` recorded steps of them. The steps left are
-    spread from there, by its own schedule."""
+    steps taken by the one before, which made ``at`` recorded steps of them; for ``skipped`` of them
+    the picture stands in that all began from. The steps left are spread from there, by its own schedule."""
 
     sigma: float
     kept: int
     at: int
+    skipped: int = 0
 
     def calls(self, sampler: str, at: int) -> int:
         """How many calls of its own step a pipeline has made when ``at`` steps are recorded,

@@ -80,7 +80,8 @@ class Painting:
     ) -> None:
         self.request, self.model = request, model
         self.given = given
-        self.scheduler = samplers.build(request, model.family.trained_as, resume.midway if resume else START)
+        self._midway = resume.midway if resume else START
+        self.scheduler = samplers.build(request, model.family.trained_as, self._midway)
         self.waiting: ModelCall | None = None
         self.latents: Tensor | None = None
         self._last: Tensor | None = None
@@ -92,8 +93,10 @@ class Painting:
         self._composed: tuple[Composed | None, ...] = ()
         self._answered: list[Any] = []
         """What the denoiser has answered in this step."""
-        self._done = 0
-        """How many steps the scheduler has taken, those passed over counted in."""
+        self._left_out = request.skipped * SAMPLERS[request.sampler].evaluations if self._from_start else 0
+        """How many of the scheduler's steps the pipeline itself leaves out, for the picture that it starts from."""
+        self._done = self._left_out
+        """How many of the scheduler's steps are behind, those left out or passed over counted in."""
         self._spoken = 0
         """How many ControlNets have answered in this step."""
         self._blend = self._blending()
@@ -102,31 +105,36 @@ class Painting:
     @property
     def evaluations(self) -> int:
         """Recorded steps of the whole run, those before ``resume`` counted in. Known once started."""
-        skipped = self.request.skipped * SAMPLERS[self.request.sampler].evaluations if self._from_start else 0
-        whole = len(self.scheduler.timesteps) - skipped
+        whole = len(self.scheduler.timesteps) - self._left_out
         return whole if self._resume is None or self._replay is None else whole - self._replay.count + self._resume.at
 
     @property
     def loras(self) -> Active:
         """The LoRAs that the waiting call is computed with."""
-        done = self._steps_done + (self.request.skipped if self._from_start else 0)
-        return in_force(self.given.loras, done / self.request.steps)
+        before_last = self.request.steps - 1  # PLMS asks once more than it has steps
+        return in_force(self.given.loras, min(self._steps_done, before_last) / self.request.steps)
 
     @property
     def _steps_done(self) -> int:
-        """How many of the sampler's steps the pipeline has behind it."""
-        taken = max(self._done, self._replay.count if self._replay else 0)
-        return taken // SAMPLERS[self.request.sampler].evaluations
+        """How many of the sampler's steps are behind, those included that a picture stands in for."""
+        passed_over = self._left_out + (self._replay.count if self._replay else 0)
+        return max(self._done, passed_over) // SAMPLERS[self.request.sampler].evaluations
+
+    @property
+    def _skipped(self) -> int:
+        """For how many of the sampler's steps a picture stands in that the run, or one before it, began from."""
+        return self.request.skipped if self._from_start else self._midway.skipped
 
     @property
     def _parts(self) -> Composed | None:
         """The parts of the prompt that the waiting call is asked for."""
-        return self._composed[min(self._steps_done, len(self._composed) - 1)] if self._composed else None
+        painted = self._steps_done - self._skipped
+        return self._composed[min(painted, len(self._composed) - 1)] if self._composed else None
 
     @property
     def _from_start(self) -> bool:
         """Whether one solver paints the whole run."""
-        return self._resume is None or self._resume.midway == START
+        return self._midway == START
 
     def start(self) -> None:
         """Run the pipeline to its first model call."""
@@ -143,7 +151,7 @@ class Painting:
         else:
             unit = self.request.control[self._spoken]
             self._spoken += 1
-            output = control.moded(output, unit.mode, self.request.batch_size if self.request.cfg_scale > 1 else 0)
+            output = control.moded(output, unit.mode, self.request.batch_size)
         self._switch(lambda: self._greenlet.switch(output))
 
     def fail(self, error: BaseException) -> None:
@@ -173,15 +181,20 @@ class Painting:
         if given.controls:  # Stable Diffusion 3's encode their maps by the generator that belongs to nobody
             torch.manual_seed(request.seed)
         watch_noising(self.scheduler, self._noised)
-        watch_steps(self.scheduler, self._seen, self._replay, self._blend, self._sources, self._begun)
-        told = prompts.conditioning(pipeline, request, self.model.family, self._reading, given.embeddings)
+        watch_steps(self.scheduler, self._seen, self._replay, self._blend, self._sources, self._begun, self._left_out)
+        told = prompts.conditioning(
+            pipeline, request, self.model.family, self._reading, given.embeddings, self._midway.skipped
+        )
         self._composed = told.composed
         further = self.model.family.guidance(request) | self.model.family.further(request)
         pipeline(
             **_taken(pipeline, told.arguments | further),
             **self._beginning(),
             **control.arguments(
-                request.control, given.maps, self.model.family.maps if task == "text" else "control_image"
+                request.control,
+                given.maps,
+                self.model.family.maps if task == "text" else "control_image",
+                beginning=self._midway.skipped / request.steps,
             ),
             num_inference_steps=request.steps,
             generator=self._sources,
@@ -241,7 +254,7 @@ class Painting:
             return None
         family = self.model.family
         mask = latent_mask(start.mask, family.scale, inpaint.soft).expand(-1, family.channels, -1, -1)
-        skipped = self.request.skipped * SAMPLERS[self.request.sampler].evaluations if self._from_start else 0
+        skipped = self._skipped * SAMPLERS[self.request.sampler].evaluations
         return LatentBlend(family.packed(mask), inpaint.soft, self.scheduler, skipped)
 
     def _noised(self, clean: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:

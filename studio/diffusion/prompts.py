@@ -54,9 +54,10 @@ def conditioning(
     family: Family,
     within: Callable[[], AbstractContextManager[None]] = nullcontext,
     embeddings: Sequence[Embedding] = (),
+    skipped: int = 0,
 ) -> Conditioning:
     """What a pipeline's call, and the denoiser's, are told by the prompts. Words are encoded ``within``
-    a context of its own.
+    a context of its own; those of the first step come into force after ``skipped`` of the pipeline's.
 
     Where they are scheduled, every text that comes into force is encoded beforehand, and the
     pipeline's own callback at the end of a step puts the next step's in place.
@@ -78,23 +79,26 @@ def conditioning(
     if len(read) == 1 and all(is_whole(found) for found in read.values()):
         ((_, negative), (part,)), *_ = read.items()
         return Conditioning(family.prompts(dataclasses.replace(request, prompt=part.text, negative_prompt=negative)))
-    guided = request.cfg_scale > 1
+    guided = family.guided(request)
     if len(read) > 1 and not family.words_in_loop:
         raise RequestRefused("prompt", "This model reads its prompt once: leave out [from:to:when] and [a|b].")
     if not guided and not all(is_whole(found) for found in read.values()):
         raise RequestRefused("cfg_scale", UNGUIDED)
     encode = partial(_encoded, pipeline, request.batch_size, guided)
     words = {pair: _words(encode, found, pair[1]) for pair, found in read.items()}
-    return _scheduled(request, [words[pair] for pair in told], family.words_in_loop, guided)
+    return _scheduled(request, [words[pair] for pair in told], family.words_in_loop, guided, skipped)
 
 
-def _scheduled(request: GenerationRequest, words: Sequence[_Words], names: Sequence[str], guided: bool) -> Conditioning:
+def _scheduled(
+    request: GenerationRequest, words: Sequence[_Words], names: Sequence[str], guided: bool, skipped: int
+) -> Conditioning:
     """The arguments for words by step, of which the pipeline's loop has its own under ``names``."""
     first, evaluations = words[0].embeddings, SAMPLERS[request.sampler].evaluations
     changed = list(names[: len(first) // 2])
 
     def next_words(_: Any, index: int, __: Any, given: dict[str, Any]) -> dict[str, Any]:
-        pairs = words[min((index + 1) // evaluations, request.steps - 1)].embeddings
+        step = max((index + 1) // evaluations - skipped, 0)
+        pairs = words[min(step, request.steps - 1)].embeddings
         told = [torch.cat([pairs[at + 1], pairs[at]]) if guided else pairs[at] for at in range(0, len(pairs), 2)]
         return given | dict(zip(changed, told, strict=True))
 

@@ -56,7 +56,7 @@ def resume(request: GenerationRequest, steps: Sequence[RecordedStep], midway: Mi
     snapshot = steps[at - 1].after
     scheduler = samplers.build(before, family.trained_as, midway)
     family.set_timesteps(scheduler, before)
-    # A picture to start from stands in for the first steps, unless a solver took over since then.
+    # Where a solver took over since then, the steps that a picture to start from stands in for are counted in.
     skipped = before.skipped if midway == START else 0
     calls = skipped * SAMPLERS[before.sampler].evaluations + midway.calls(before.sampler, at)
     kept = skipped + midway.steps(before.sampler, at)
@@ -65,7 +65,9 @@ def resume(request: GenerationRequest, steps: Sequence[RecordedStep], midway: Mi
         raise NothingToBranch("There is nothing left to paint after this step: go on from an earlier one.")
     remember(scheduler, snapshot.scheduler, snapshot.latents.device)
     level = noise_level(scheduler, scheduler.timesteps[calls])
-    return Resume(snapshot, level, at, midway if same else Midway(level.ratio, kept, at), same)
+    return Resume(
+        snapshot, level, at, midway if same else Midway(level.ratio, kept, at, skipped or midway.skipped), same
+    )
 
 
 class Replay:

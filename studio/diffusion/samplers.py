@@ -31,6 +31,11 @@ TRAINING_KEYS = (
 """What of a model's own scheduler tells how it was trained, and so goes into every other."""
 
 
+LEAST_SIGNAL = 2.0**-24
+"""What is left of the signal's power where noise was trained to leave none: sigma must be finite, and diffusers' Euler
+has the same."""
+
+
 def schedule_of(request: GenerationRequest) -> str:
     """The schedule type in force, "Automatic" resolved."""
     return SAMPLERS[request.sampler].automatic if request.schedule == AUTOMATIC else request.schedule
@@ -47,11 +52,14 @@ def build(request: GenerationRequest, trained_as: Mapping[str, Any], midway: Mid
         return flow_samplers.build(request, trained_as, midway)
     sampler = SAMPLERS[request.sampler]
     base: Any = ThirdOrderSDE if _third_order_sde(sampler.options) else getattr(diffusers, sampler.scheduler)
-    options = {key: trained_as[key] for key in TRAINING_KEYS if key in trained_as} | sampler.options
+    options = _trained(trained_as) | sampler.options
     if "clip_sample" in base.__init__.__wrapped__.__code__.co_varnames:
         options["clip_sample"] = False
     label = schedule_of(request)
-    if label == AUTOMATIC and midway == START:
+    if label == AUTOMATIC and midway == START and sampler.scheduler == "PNDMScheduler":
+        scheduler = _made(_first_step_twice(base), options)
+        scheduler.skipped = request.skipped
+    elif label == AUTOMATIC and midway == START:
         scheduler = _made(base, options)
     elif label == AUTOMATIC and not hasattr(base, "_convert_to_exponential"):
         scheduler = _made(_on_timesteps_from(base), options)
@@ -64,6 +72,17 @@ def build(request: GenerationRequest, trained_as: Mapping[str, Any], midway: Mid
         # Its Brownian tree draws from seeds of its own, one for each picture.
         scheduler.noise_sampler_seed = list(request.noise_seeds)
     return scheduler
+
+
+def _trained(trained_as: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model's own scheduler tells of how it was trained. Where its noise was rescaled to leave no signal at the
+    end (Lin et al. 2023, https://arxiv.org/abs/2305.08891), as betas, which every scheduler takes."""
+    told = {key: trained_as[key] for key in TRAINING_KEYS if key in trained_as}
+    if not trained_as.get("rescale_betas_zero_snr"):
+        return told
+    kept = diffusers.DDIMScheduler(**told, rescale_betas_zero_snr=True).alphas_cumprod.double().numpy().copy()
+    kept[-1] = LEAST_SIGNAL
+    return told | {"trained_betas": (1 - kept / np.append(1.0, kept[:-1])).tolist()}
 
 
 def _made(base: Callable[..., SchedulerMixin], options: Mapping[str, Any]) -> SchedulerMixin:
@@ -148,6 +167,27 @@ def _on_our_sigmas(base: type[SchedulerMixin]) -> type[SchedulerMixin]:
 
 
 @functools.cache
+def _first_step_twice(base: type[SchedulerMixin]) -> type[SchedulerMixin]:
+    """PLMS whose first step is taken twice also where a picture stands in for some of them: diffusers has the second
+    timestep of all twice, which the pipelines that begin later leave out, and so begin one timestep too early."""
+
+    class FirstStepTwice(base):  # type: ignore[misc, valid-type]
+        skipped: int
+        timesteps: torch.Tensor
+
+        @functools.wraps(base.set_timesteps)
+        def set_timesteps(self, *arguments: Any, **options: Any) -> None:
+            super().set_timesteps(*arguments, **options)
+            each = torch.unique(self.timesteps).flip(0)
+            if self.skipped and len(each) < len(self.timesteps):
+                twice = min(self.skipped + 1, len(each) - 1)
+                self.timesteps = torch.cat([each[: twice + 1], each[twice:]])
+
+    FirstStepTwice.__name__ = FirstStepTwice.__qualname__ = base.__name__
+    return FirstStepTwice
+
+
+@functools.cache
 def _on_timesteps_from(base: type[SchedulerMixin]) -> type[SchedulerMixin]:
     """A subclass of a scheduler on whole timesteps (DDIM, DDPM, PLMS, LCM, TCD) that takes over
     midway, its steps spread evenly over the timesteps that are left."""
@@ -164,7 +204,8 @@ def _on_timesteps_from(base: type[SchedulerMixin]) -> type[SchedulerMixin]:
             first = int(sigmas.to_timestep(np.array(self.midway.sigma), trained).round())
             left = int(self.num_inference_steps) - kept
             ours = np.linspace(first, -1, left + 1).round().clip(0)[:-1].astype(np.int64)
-            before = first + np.arange(kept, 0, -1)
+            # These only keep the count, but the picture a run began from is noised to the first of them.
+            before = (first + np.arange(kept, 0, -1)).clip(max=len(trained) - 1)
             if len(self.timesteps) == kept + left + 1:  # PLMS, which takes its first step twice
                 ours = np.insert(ours, 1, ours[1] if left > 1 else ours[0])
             self.timesteps = torch.from_numpy(np.concatenate([before, ours])).to(self.timesteps.device)

@@ -58,7 +58,7 @@ class StepTaken:
     scheduler: State
     """What the scheduler remembers after the step."""
     done: int
-    """How many steps the pipeline has taken with it."""
+    """How many of the scheduler's steps are behind with it, those left out for a picture to start from counted in."""
 
 
 class InRun(greenlet):
@@ -115,11 +115,12 @@ def watch_steps(
     blend: LatentBlend | None = None,
     sources: Sequence[torch.Generator] = (),
     begun: Callable[[], None] = lambda: None,
+    left_out: int = 0,
 ) -> None:
     """The step seam: call ``see`` after every step of this scheduler, which belongs to one run,
-    but for those that ``replay`` passes over, and ``begun`` before the first. With ``blend`` what is
-    outside a mask is held. A scheduler that draws noise, and that its pipeline gives no generator, draws
-    it from ``sources``.
+    but for those that ``replay`` passes over, and ``begun`` before the first; ``left_out`` steps the
+    pipeline never takes. With ``blend`` what is outside a mask is held. A scheduler that draws noise, and
+    that its pipeline gives no generator, draws it from ``sources``.
 
     The wrapped ``step`` keeps its signature, since pipelines look at it before they pass a
     generator or eta.
@@ -127,7 +128,7 @@ def watch_steps(
     step = scheduler.step
     draws = bool(sources) and "generator" in inspect.signature(step).parameters
     memory: StateReader | None = None
-    done = 0
+    done = left_out
 
     @functools.wraps(step)
     def watched(model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:

@@ -42,12 +42,19 @@ class Behind(Generic[K, T]):
         return self._held[key]
 
     def settle(self, used: Collection[T] = ()) -> None:
-        """Let go of those that were not used for longest."""
+        """Let go of those that were not used for longest, also of what nobody came for."""
+        self._collect()
         spare = [key for key, part in self._held.items() if part not in used]
         for key in spare[: max(len(self._held) - self._most, 0)]:
             self._let_go(self._held.pop(key))
 
+    def _collect(self) -> None:
+        for key, part in list(self._coming.items()):
+            if part.done() and not part.cancelled() and part.exception() is None:
+                self._held[key] = self._coming.pop(key).result()
+
     def close(self) -> None:
         """Let go of everything."""
+        self._collect()
         for key in list(self._held):
             self._let_go(self._held.pop(key))

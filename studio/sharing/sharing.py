@@ -130,9 +130,10 @@ class Sharing:
 
 
 def _work(run: Run) -> int:
-    """What is to be painted: of a branch, the steps that remain."""
+    """What is to be painted: of a branch, the steps that remain; from a picture, those it does not stand in for."""
     request = run.request
-    done = steps_taken(request.branch.request, run.kept) if request.branch is not None and run.kept else 0
+    branched = request.branch is not None and run.kept
+    done = steps_taken(request.branch.request, run.kept) if request.branch and branched else request.skipped
     return limits.work(request) * max(request.steps - done, 0) // max(request.steps, 1)
 
 

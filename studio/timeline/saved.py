@@ -44,7 +44,7 @@ def save(run: Run, path: Path, pictures: Mapping[str, bytes]) -> None:
         "note": run.note,
         "fingerprint": run.weights_hash(),
         "evaluations": run.evaluations,
-        "midway": [run.midway.sigma, run.midway.kept, run.midway.at],
+        "midway": [run.midway.sigma, run.midway.kept, run.midway.at, run.midway.skipped],
         "end": type(run.last_event).__name__,
     }
     file_format.write(path, run.steps, about, pictures)
@@ -105,8 +105,9 @@ def _count(value: Any) -> int:
 
 def _midway(values: Any) -> Midway:
     match values:
-        case [int() | float() as sigma, int() as kept, int() as at] if kept >= 0 and at >= 0:
-            return Midway(float(sigma), kept, at)
+        # Earlier files do not say for how many steps a picture stands in.
+        case [int() | float() as sigma, *counts] if 2 <= len(counts) <= 3:
+            return Midway(float(sigma), *map(_count, counts))
     raise UnreadableRun(file_format.BROKEN)
 
 

@@ -16,8 +16,9 @@ def words_in_force(request: GenerationRequest, index: int) -> tuple[str, str]:
     with: those of the run it was painted in, with their scheduling resolved."""
     while request.branch is not None and index < request.branch.at:
         request = request.branch.request
-    calls = midway_of(request).calls(request.sampler, index)
-    step = min(calls // SAMPLERS[request.sampler].evaluations + 1, request.steps)
+    midway = midway_of(request)
+    done = midway.calls(request.sampler, index) // SAMPLERS[request.sampler].evaluations - midway.skipped
+    step = min(done + 1, request.steps)
     texts = request.prompt, request.negative_prompt
     return words_at(texts[0], step, request.steps), words_at(texts[1], step, request.steps)
 
@@ -31,13 +32,17 @@ def midway_of(request: GenerationRequest) -> Midway:
     before = midway_of(branch.request)
     if request.solver == branch.request.solver:
         return before
-    return Midway(math.nan, steps_taken(branch.request, branch.at), branch.at)
+    skipped = branch.request.skipped if before == START else before.skipped
+    return Midway(math.nan, _steps_taken(branch.request, before, branch.at), branch.at, skipped)
 
 
 def steps_taken(request: GenerationRequest, at: int) -> int:
     """How many of its sampler's steps are behind when ``at`` steps of a request are recorded, those included that a
     picture to start from stands in for, as diffusion/replay.py counts them."""
-    midway = midway_of(request)
+    return _steps_taken(request, midway_of(request), at)
+
+
+def _steps_taken(request: GenerationRequest, midway: Midway, at: int) -> int:
     return (request.skipped if midway == START else 0) + midway.steps(request.sampler, at)
 
 

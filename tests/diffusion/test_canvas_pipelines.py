@@ -104,8 +104,9 @@ def test_image_to_image(studio: Studio, models: Path, picture: Image.Image, fami
 
 
 # Of the samplers that draw no noise: the pipeline draws some for a masked picture it then does not
-# use, after which those that do draw would draw other noise.
-@pytest.mark.parametrize("sampler", ["Euler", "DPM++ 2M", "DDIM", "Heun", "UniPC", "LMS", "DPM2", "PLMS"])
+# use, after which those that do draw would draw other noise. Nor with DPM2, whose scheduler noises the picture wrongly
+# in the middle of its steps.
+@pytest.mark.parametrize("sampler", ["Euler", "DPM++ 2M", "DDIM", "Heun", "UniPC", "LMS", "PLMS"])
 def test_inpainting_with_an_ordinary_model_is_the_inpainting_pipeline(
     studio: Studio, models: Path, picture: Image.Image, mask: Image.Image, sampler: str
 ) -> None:
@@ -254,3 +255,28 @@ def test_words_of_a_shared_step_are_those_of_the_run_that_painted_it(studio: Stu
     run = painted(studio.submit(GenerationRequest(prompt="a cat", model=EMBEDDED, steps=4, seed=1)))
     branch = painted(studio.branch(run, 2, prompt="two dogs"))
     assert [[found.word for found in studio.words(branch, step)] for step in (1, 2)] == [["a", "cat"], ["two", "dogs"]]
+
+
+def test_what_begins_and_ends_within_a_run_from_a_picture_does_so_with_another_sampler_too(
+    studio: Studio, picture: Image.Image, lines: list[Image.Image]
+) -> None:
+    """Of 8 steps the picture stands in for 2; what lasts for half a run lasts for 3 of the other 6."""
+    unit = ControlUnit(model="tiny-control", image=studio.inputs.add(lines[0]), end=0.5)
+    from_picture: dict[str, Any] = {"image": studio.inputs.add(picture), "strength": 0.75, "steps": 8}
+    run = painted(studio.submit(asked("tiny-epsilon", control=(unit,), **from_picture)))
+    changed = painted(studio.branch(run, 1, sampler="DDIM"))
+    led, free = (painted(studio.branch(changed, at, control=())).steps[-1].latents for at in (2, 3))
+    assert not torch.allclose(led, changed.steps[-1].latents)
+    assert torch.allclose(free, changed.steps[-1].latents, atol=1e-5)
+
+
+def test_a_grey_mask_sets_free_after_the_same_share_of_a_run_with_another_sampler(
+    studio: Studio, picture: Image.Image
+) -> None:
+    grey = Inpaint(mask=studio.inputs.add(Image.new("L", SIZE, 128)), soft=True, blur=HARD_EDGE)
+    request = asked("tiny-epsilon", image=studio.inputs.add(picture), strength=0.75, steps=8, inpaint=grey)
+    run = painted(studio.submit(request))
+    changed = painted(studio.branch(run, 1, sampler="DDIM"))
+    held = changed.steps[0].denoised
+    for each in (run, changed):
+        assert [torch.equal(step.denoised, held) for step in each.steps] == [True, True, False, False, False, False]

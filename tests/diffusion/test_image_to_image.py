@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image, ImageDraw
 
 from studio import GenerationRequest, Run, Settings, Studio
+from studio.diffusion.seams import ModelCall
 from studio.errors import RequestRefused, StudioError
 from studio.models.library import EMBEDDED
+from studio.models.loader import LoadedModel
 from studio.presets import SAMPLERS
+from studio.request import Inpaint
+from studio.timeline.words import words_in_force
 from tests.diffusion.bare import bare
 
 
@@ -147,3 +153,34 @@ def test_noise_to_come_is_other_noise_also_before_the_first_step(
     assert torch.equal(first.steps[-1].latents, same.steps[-1].latents)
     assert not torch.equal(first.steps[-1].latents, other.steps[-1].latents)
     assert not torch.equal(first.steps[-1].latents, run.steps[-1].latents)
+
+
+def test_words_come_into_force_when_the_page_says_so_with_another_sampler_too(
+    studio: Studio, picture: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 10 steps the picture stands in for 4."""
+    told: list[float] = []
+    compute = LoadedModel.compute
+
+    def watched(model: LoadedModel, call: ModelCall, arguments: dict[str, Any]) -> Any:
+        told.append(float(arguments["encoder_hidden_states"][-1].abs().sum()))
+        return compute(model, call, arguments)
+
+    run = painted(studio.submit(asked(studio.inputs.add(picture), "Euler", prompt="[cat:dog:3]", steps=10)))
+    monkeypatch.setattr(LoadedModel, "compute", watched)
+    changed = painted(studio.branch(run, 1, sampler="DDIM"))
+    words = [words_in_force(changed.request, index)[0] for index in range(1, 6)]
+    assert words == ["cat", "cat", "dog", "dog", "dog"]
+    cat, dog = told[0], told[-1]
+    assert cat != dog
+    assert told == [cat if word == "cat" else dog for word in words]
+
+
+def test_what_dpm2_holds_outside_of_a_mask_is_as_noisy_as_the_sample(studio: Studio, picture: Image.Image) -> None:
+    mask = Image.new("L", picture.size, 0)
+    mask.paste(255, (0, 0, 32, 64))
+    request = asked(studio.inputs.add(picture), "DPM2", inpaint=Inpaint(mask=studio.inputs.add(mask), blur=0))
+    run = painted(studio.submit(request))
+    held = [(step.noisy[..., 5:], step.level.sigma) for step in run.steps]  # picture + sigma * noise
+    noises = [(one - other) / (more - less) for (one, more), (other, less) in pairwise(held)]
+    assert all(torch.allclose(noise, noises[0], atol=1e-2) for noise in noises)

@@ -19,6 +19,7 @@ from torch import Tensor, tensor
 
 from studio import GenerationRequest
 from studio.diffusion import samplers, sigmas
+from studio.diffusion.midway import Midway
 from studio.diffusion.seams import watch_steps
 from studio.presets import SAMPLERS
 from tests.diffusion.toy import (
@@ -370,3 +371,34 @@ def test_automatic_is_the_samplers_own_schedule() -> None:
     assert own["DPM++ 2M SDE"] == own["DPM++ 2M SDE Heun"] == own["DPM++ 3M SDE"] == "Exponential"
     assert own["Euler"] == own["Euler a"] == own["Heun"] == own["LMS"] == own["UniPC"] == "Uniform"
     assert {own[label] for label in NAMESAKES} == {"Automatic"}
+
+
+@pytest.mark.parametrize(("steps", "skipped"), [(20, 0), (20, 8), (20, 14), (20, 19), (50, 35)])
+def test_plms_from_a_picture_begins_at_its_own_noise_level(steps: int, skipped: int) -> None:
+    request = GenerationRequest(sampler="PLMS", steps=steps, image="0" * 64, strength=(steps - skipped) / steps)
+    assert request.skipped == skipped
+    scheduler = samplers.build(request, TRAINED_AS)
+    scheduler.set_timesteps(steps)
+    ddim = built("DDIM", "Automatic", steps)
+    taken = scheduler.timesteps[skipped:].tolist()
+    assert list(dict.fromkeys(taken)) == ddim.timesteps[skipped:].tolist()
+    assert len(taken) == steps - skipped + 1  # the first step is taken twice
+    assert taken.count(taken[min(1, steps - skipped - 1)]) == 2
+
+
+@pytest.mark.parametrize("label", ["DDIM", "DDPM", "PLMS", "LCM", "TCD"])
+def test_a_picture_can_be_noised_wherever_another_sampler_takes_over(label: str) -> None:
+    request = GenerationRequest(sampler=label, steps=40)
+    scheduler = samplers.build(request, TRAINED_AS, Midway(float(TRAINED[-2]), kept=20, at=20))
+    scheduler.set_timesteps(40)
+    assert int(scheduler.timesteps.max()) <= 999
+    assert torch.isfinite(scheduler.add_noise(torch.zeros(1, 4, 8, 8), starting_noise(), scheduler.timesteps[:1])).all()
+
+
+@pytest.mark.parametrize("label", ["Euler", "DDIM", "DPM++ 2M", "UniPC", "Heun", "PLMS"])
+def test_what_was_trained_until_no_signal_is_left_is_sampled_from_there(label: str) -> None:
+    rescaled = TRAINED_AS | {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}
+    own = diffusers.DDIMScheduler(**rescaled).alphas_cumprod
+    scheduler = samplers.build(GenerationRequest(sampler=label, steps=20), rescaled)
+    assert torch.allclose(scheduler.alphas_cumprod, own, atol=1e-6)
+    assert 0 < float(scheduler.alphas_cumprod[-1]) < 1e-7

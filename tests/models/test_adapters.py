@@ -14,9 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from studio import GenerationRequest, Run, Settings, Studio
+from studio.diffusion.seams import ModelCall
 from studio.errors import GenerationFailed, RequestRefused
 from studio.events import Finished, Started
 from studio.models import adapters
+from studio.models.loader import LoadedModel
 from studio.models.making import making
 from tests.tiny_models import stable_diffusion, stable_diffusion_xl, text_encoder, unet
 
@@ -135,6 +137,21 @@ def test_it_acts_from_its_start_to_its_end(studio: Studio) -> None:
     for step in (0, 1):
         assert torch.equal(plain.steps[step].denoised, late.steps[step].denoised)
     assert not torch.allclose(plain.steps[2].denoised, late.steps[2].denoised, atol=1e-3)
+
+
+@pytest.mark.parametrize("sampler", ["PLMS", "Heun", "Euler"])
+def test_it_acts_in_every_call_of_a_sampler(studio: Studio, sampler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_force = []
+    compute = LoadedModel.compute
+
+    def watched(model: LoadedModel, call: ModelCall, arguments: dict[str, Any]) -> Any:
+        in_force.append(model.adapters._active)
+        return compute(model, call, arguments)
+
+    monkeypatch.setattr(LoadedModel, "compute", watched)
+    run = painted(studio, "a cat <lora:ink:0.8>", sampler=sampler)
+    assert len(in_force) == len(run.steps)
+    assert all(weight == 0.8 for ((_, weight),) in in_force)
 
 
 def test_runs_side_by_side_never_get_each_others(studio: Studio) -> None:

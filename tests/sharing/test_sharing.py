@@ -41,7 +41,7 @@ def test_a_branch_takes_the_samplers_steps_that_are_left(tmp_path: Path, sampler
 def test_so_does_one_of_a_run_that_began_with_a_picture_or_in_which_another_sampler_took_over(tmp_path: Path) -> None:
     from_picture = Run(dataclasses.replace(ASKED, image="sun.png", strength=0.5), "ada")
     assert used(branch(from_picture, 2), tmp_path / "one") == (10 - from_picture.request.skipped - 2) * A_STEP
-    assert used(branch(from_picture, 0), tmp_path / "all") == 10 * A_STEP  # the picture is noised anew
+    assert used(branch(from_picture, 0), tmp_path / "all") == used(from_picture, tmp_path / "picture") == 5 * A_STEP
     taken_over = branch(Run(dataclasses.replace(ASKED, sampler="Heun"), "ada"), 4, sampler="Euler")
     taken_over.midway = Midway(1.0, 2, 4)
     assert used(branch(taken_over, 7), tmp_path / "two") == (10 - 2 - 3) * A_STEP

@@ -24,6 +24,7 @@ from studio import GenerationRequest, Run, Studio
 from studio.diffusion.denoised import NoiseLevel
 from studio.diffusion.midway import START
 from studio.errors import StudioError, UnreadablePicture
+from studio.limits import Limits
 from studio.models.library import EMBEDDED
 from studio.request import Branch
 from studio.timeline import animation, frames_zip, lettering, strip_sheet, tree_sheet
@@ -284,6 +285,14 @@ def test_words_in_force_after_another_sampler_took_over() -> None:
     assert [words_in_force(later, index)[0] for index in range(5)] == ["a", "a", "a", "c", "f"]
 
 
+def test_a_long_chain_of_samplers_is_counted_as_fast_as_a_short_one() -> None:
+    request = GenerationRequest(sampler="Euler", steps=150)
+    for at in range(1, Limits().branches):
+        sampler = "Heun" if request.sampler == "Euler" else "Euler"
+        request = dataclasses.replace(request, sampler=sampler, branch=Branch(request=request, at=at))
+    assert midway_of(request).at == Limits().branches - 1  # would take for ever if each looked twice at those before it
+
+
 def test_the_midway_of_a_request_is_that_of_its_run(studio: Studio, run: Run) -> None:
     changed = painted(studio.branch(run, 2, sampler="Heun", remaining=3))
     again = painted(studio.branch(changed, 4, cfg_scale=3.0))
@@ -299,7 +308,15 @@ def test_the_picture_that_a_run_starts_from_stands_in_for_steps_of_the_next_samp
     started = painted(studio.submit(dataclasses.replace(run.request, image=image, strength=0.6, steps=10)))
     changed = painted(studio.branch(started, 2, sampler="Heun", remaining=3))
     told = midway_of(changed.request)
-    assert (told.kept, told.at) == (changed.midway.kept, changed.midway.at) == (6, 2)
+    assert (told.kept, told.at, told.skipped) == (6, 2, 4)
+    assert (changed.midway.kept, changed.midway.at, changed.midway.skipped) == (6, 2, 4)
+
+
+def test_words_are_counted_from_the_first_step_after_a_picture(studio: Studio, run: Run) -> None:
+    image = studio.inputs.add(Image.open(run.result.paths[0]))
+    started = dataclasses.replace(run.request, prompt="[a:b:3]", image=image, strength=0.6, steps=10)
+    changed = dataclasses.replace(started, sampler="DDIM", branch=Branch(request=started, at=1))
+    assert [words_in_force(changed, index)[0] for index in range(6)] == ["a", "a", "a", "b", "b", "b"]
 
 
 def at(sheet: Image.Image, x: int, y: int) -> tuple[int, ...]:

@@ -155,6 +155,10 @@ class Family:
         bring their own; none where they cannot."""
         return ()
 
+    def guided(self, request: GenerationRequest) -> bool:
+        """Whether its denoiser is asked without and with the prompt, and so twice the rows."""
+        return request.cfg_scale > 1
+
     def guidance(self, request: GenerationRequest) -> dict[str, Any]:
         """The arguments that say how strongly the words lead."""
         return {"guidance_scale": request.cfg_scale}

@@ -30,8 +30,15 @@ class StableDiffusion(Family):
 
     @property
     def composes(self) -> bool:
+        return not self._told_guidance
+
+    def guided(self, request: GenerationRequest) -> bool:
         """But not those that are told how strongly they are guided, and so are asked once."""
-        return getattr(self.denoiser.config, "time_cond_proj_dim", None) is None
+        return super().guided(request) and not self._told_guidance
+
+    @property
+    def _told_guidance(self) -> bool:
+        return getattr(self.denoiser.config, "time_cond_proj_dim", None) is not None
 
     @property
     def word_widths(self) -> tuple[int, ...]:
