@@ -64,7 +64,13 @@ def every(routes: list[Any]) -> Iterator[Any]:
 
 
 def asked(serving: Serving) -> Iterator[tuple[str, str]]:
-    """Every method and path there is, and a few that are not."""
+    """Every method and path there is, with a slash at the end and without, and a few that are not."""
+    for method, path in _named(serving):
+        bare = path.rstrip("/")
+        yield from [(method, bare or "/"), (method, f"{bare}/")]
+
+
+def _named(serving: Serving) -> Iterator[tuple[str, str]]:
     for route in every(serving.page.app.routes):
         path = getattr(route, "path", "/")
         for name in ("path", "path_or_url", "url_path"):
@@ -94,7 +100,7 @@ def test_no_event_of_the_page_is_done_for_them(serving: Serving, outsiders: list
     for client in outsiders:
         for each in dependencies:
             body = {"fn_index": each["id"], "data": [], "session_hash": "abc"}
-            for path in ("/gradio_api/queue/join", "/gradio_api/run/predict"):
+            for path in ("/gradio_api/queue/join", "/gradio_api/run/predict", "/gradio_api/run/predict/"):
                 assert client.post(path, json=body).status_code in (401, 404)
         call = {"component_id": 1, "fn_name": "look", "session_hash": "abc", "data": {}}
         assert client.post("/gradio_api/component_server", json=call).status_code in (401, 404)
