@@ -12,6 +12,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.access import BROWSER, VISITOR, YEAR_S, Access, Visitor, new_name
+from components.capped import Capped
 from components.crowd import Crowd
 from components.events import Events
 from components.leftovers import Leftovers
@@ -42,8 +43,9 @@ class Gate:
         listening: Listening,
         leftovers: Leftovers,
     ) -> None:
-        self._app, self._access, self._ours, self._events = app, access, ours, Events(app, schema, crowd)
-        self._listening, self._leftovers, self._uploads = listening, leftovers, Uploads()
+        self._app, self._access, self._ours = app, access, ours
+        self._events, self._uploads, self._capped = Events(app, schema, crowd), Uploads(app), Capped(app)
+        self._listening, self._leftovers = listening, leftovers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Whatever is neither HTTP nor the start of the server is refused."""
@@ -63,7 +65,9 @@ class Gate:
     def _app_for(self, path: str) -> ASGIApp:
         if CHECKED.fullmatch(path):
             return self._events
-        return self._ours if OURS.fullmatch(path) else self._app
+        if OURS.fullmatch(path):
+            return self._ours
+        return self._uploads if path == UPLOAD else self._capped
 
     def _refusal(self, asked: HTTPConnection, path: str) -> Response | None:
         scope = asked.scope
@@ -75,7 +79,7 @@ class Gate:
         if roles.may(visitor.role if visitor else None, path):
             if visitor is not None and not self._in_session(asked, path, visitor):
                 return sentence(403, FOREIGN)
-            return self._uploads.refusal(asked, visitor.person) if visitor and path == UPLOAD else None
+            return None
         if visitor is not None:
             return sentence(404, "There is nothing here.")
         if path == "/" and self._access.asks_for_password:

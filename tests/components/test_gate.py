@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection as Connection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,9 +17,7 @@ from starlette.types import Message
 
 from components import entering, uploads
 from components.access import BROWSER, PASS, Access
-from components.uploads import Uploads
 from studio import GenerationRequest, Run, Settings
-from studio.gallery.pictures import LOCAL
 from studio.sharing.attempts import MOST as MOST_TRIES
 from studio.sharing.links import DAY_S
 from studio.sharing.roles import Role
@@ -266,17 +266,41 @@ def test_nobody_fills_the_disk_with_uploads(serving: Serving, monkeypatch: pytes
     assert eve.post("/gradio_api/upload", content=iter([b"x"])).status_code == 411
 
 
-def test_what_was_brought_an_hour_ago_counts_no_more() -> None:
-    now = [0.0]
-    brought = Uploads(lambda: now[0])
-    asked = HTTPConnection({"type": "http", "headers": [(b"content-length", str(uploads.MOST_AN_HOUR).encode())]})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uploads, "KEPT_FREE", -(2**62))
-        assert brought.refusal(asked, "ada") is None
-        assert brought.refusal(asked, "ada") is not None
-        assert brought.refusal(asked, LOCAL) is None
-        now[0] = uploads.HOUR_S + 1
-        assert brought.refusal(asked, "ada") is None
+def begun(serving: Serving, client: httpx.Client, size: int) -> Connection:
+    """An upload that says how long it is, and of which nothing comes before the server asks for it."""
+    connection = Connection(urlsplit(serving.url).netloc, timeout=60)
+    connection.putrequest("POST", "/gradio_api/upload")
+    cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    heads = {"Cookie": cookies, "Content-Type": "multipart/form-data; boundary=x", "Expect": "100-continue"}
+    for name, value in (heads | {"Content-Length": str(size)}).items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    return connection
+
+
+def test_a_request_longer_than_a_file_may_be_is_refused_by_its_head(serving: Serving) -> None:
+    connection = begun(serving, serving.artist().client, 2**31)
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_what_was_announced_and_never_came_locks_nobody_out(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MOST_AN_HOUR", 5000)
+    ada = serving.artist().client
+    connection = begun(serving, ada, 4000)
+    assert b"100 Continue" in connection.sock.recv(1000), "it was let in"
+    connection.close()
+    files = {"files": ("x.png", b"x" * 3000)}
+    tries = (ada.post("/gradio_api/upload", files=files).status_code for _ in range(200))
+    assert 200 in tries, "as soon as the server has seen that the connection is gone"
+
+
+@pytest.mark.parametrize("path", ["cancel", "reset", "upload_progress", "reset/"])
+def test_no_other_body_is_read_without_end(serving: Serving, path: str) -> None:
+    """Chunked, so that its head does not say how long it is."""
+    pieces = (b"x" * 2**16 for _ in range(40))
+    answer = serving.artist().client.post(f"/gradio_api/{path}", content=pieces)
+    assert (answer.status_code, "longer than anything that the page sends" in answer.text) == (413, True)
 
 
 def test_at_home_nobody_logs_in_but_another_name_for_this_machine_is_not_home(tmp_path: Path) -> None:
