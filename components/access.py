@@ -81,7 +81,7 @@ class Access:
         if link is not None and link.role is Role.OWNER:
             return Visitor(Role.OWNER, LOCAL, link)
         if self.is_open or (link is not None and link.role is Role.ARTIST):
-            return Visitor(Role.ARTIST, (link and link.person) or _browser(asked.cookies), link)
+            return Visitor(Role.ARTIST, (link and link.person) or self._browser(asked.cookies), link)
         return None
 
     def watcher(self, asked: HTTPConnection, link_id: str) -> Visitor | None:
@@ -117,6 +117,19 @@ class Access:
         made = self.sharing.links.make(Role.ARTIST, LOGIN_S, f"login of {self._user}", f"user-{self._user}")
         return made[0]
 
+    def new_name(self) -> str:
+        """A browser's name: 128 random bits, signed, since a name that anybody can make up is anybody's."""
+        return self.sharing.links.signed(secrets.token_hex(16))
+
+    def _browser(self, cookies: Mapping[str, str]) -> str:
+        """A person for each browser. The cookie itself is a secret, so what is shown and stored is its hash."""
+        given = cookies.get(BROWSER, "")
+        name = given.partition(".")[0]
+        signed = self.sharing.links.signed(name) if NAMED.fullmatch(name) else ""
+        if not signed or not hmac.compare_digest(given.encode(), signed.encode()):
+            return ""
+        return f"browser-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
     def _link(self, token: str) -> Link | None:
         return self.sharing.links.find(token) if token else None
 
@@ -125,17 +138,6 @@ def person(request: Request) -> str | None:
     """Gradio's name for whoever asks; None, which it refuses, if the gate let nobody in."""
     visitor = request.scope.get(VISITOR)
     return visitor.person if isinstance(visitor, Visitor) else None
-
-
-def new_name() -> str:
-    """A browser's name: 128 random bits."""
-    return secrets.token_hex(16)
-
-
-def _browser(cookies: Mapping[str, str]) -> str:
-    """A person for each browser. The cookie itself is a secret, so what is shown and stored is its hash."""
-    name = cookies.get(BROWSER, "")
-    return f"browser-{hashlib.sha256(name.encode()).hexdigest()[:32]}" if NAMED.fullmatch(name) else ""
 
 
 def _space_user(asked: HTTPConnection) -> str:

@@ -30,7 +30,7 @@ class Crowd:
 
     def __init__(self, page: gr.Blocks, studio: Studio) -> None:
         self._page, self._sharing = page, studio.sharing
-        self._coming: list[str] = []
+        self._coming: list[Visitor] = []
         settings = studio.settings
         self._most = settings.queue_size + settings.concurrency
         self._most_of_one = settings.queue_per_owner + settings.concurrency
@@ -52,12 +52,12 @@ class Crowd:
             return
         visitor = scope[VISITOR]
         assert isinstance(visitor, Visitor)
-        self._check(visitor.person)
-        self._coming.append(visitor.person)
+        self._check(visitor)
+        self._coming.append(visitor)
         try:
             yield
         finally:
-            self._coming.remove(visitor.person)
+            self._coming.remove(visitor)
 
     def _paints(self, content: bytes) -> bool:
         try:
@@ -66,19 +66,24 @@ class Crowd:
             return False  # what no page sends is refused elsewhere
         return event is not None and event.name in PAINTING
 
-    def _check(self, person: str) -> None:
-        people = [*self._people(), *self._coming]
-        mine = people.count(person) if person else 0
+    def _check(self, visitor: Visitor) -> None:
+        everybody, person = [*self._visitors(), *self._coming], visitor.person
+        mine = sum(each.person == person for each in everybody) if person else 0
         if mine >= self._ceiling(person):
             raise Crowded(f"You have {mine} runs under way: let one finish, or stop one.")
-        if len(people) >= self._most:
-            raise Crowded(f"{len(people)} pictures are waiting already: try again in a moment.")
+        if len(everybody) >= self._most:
+            raise Crowded(f"{len(everybody)} pictures are waiting already: try again in a moment.")
+        if visitor.link is None or person == LOCAL:
+            return
+        by_link = sum(each.link is not None and each.link.id == visitor.link.id for each in everybody)
+        if by_link >= max(self._most // 2, 1):  # who has a link may be as many people as they like
+            raise Crowded(f"{by_link} pictures are waiting for those with your link: try again in a moment.")
 
     def _ceiling(self, person: str) -> int:
         granted = self._sharing.allowance.waiting if person != LOCAL else 0
         return min(granted or self._most_of_one, self._most_of_one)
 
-    def _people(self) -> Iterator[str]:
+    def _visitors(self) -> Iterator[Visitor]:
         """Whose painting events Gradio has, each as often as it has one."""
         events: dict[str, Any] = self._page._queue.event_ids_to_events
-        return (event.username or "" for event in events.values() if event.fn.name in PAINTING)
+        return (event.request.scope[VISITOR] for event in events.values() if event.fn.name in PAINTING)

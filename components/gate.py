@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from components.access import BROWSER, VISITOR, YEAR_S, Access, Visitor, new_name
+from components.access import BROWSER, VISITOR, YEAR_S, Access, Visitor
 from components.capped import Capped
 from components.crowd import Crowd
 from components.events import Events
@@ -71,6 +71,7 @@ class Gate:
 
     def _refusal(self, asked: HTTPConnection, path: str) -> Response | None:
         scope = asked.scope
+        scope[VISITOR] = None
         if not self._access.is_own(asked, scope["method"]):
             return sentence(403, FOREIGN)
         link = roles.watched_link(path)
@@ -95,7 +96,8 @@ class Gate:
 
     def _marked(self, asked: HTTPConnection, send: Send) -> Send:
         """Sends with the headers that every answer has, and gives a browser its name."""
-        nameless = get_route_path(asked.scope) == "/" and BROWSER not in asked.cookies
+        visitor = asked.scope[VISITOR]
+        nameless = get_route_path(asked.scope) == "/" and visitor is not None and not visitor.person
         framed = bool(self._access.settings.space)
 
         async def marked(message: Message) -> None:
@@ -106,7 +108,7 @@ class Gate:
                 if not framed:  # a Space is shown in a frame
                     headers.setdefault("Content-Security-Policy", "frame-ancestors 'self'")
                 if nameless and message["status"] == 200:
-                    headers.append("Set-Cookie", cookie(asked, BROWSER, new_name(), YEAR_S, framed))
+                    headers.append("Set-Cookie", cookie(asked, BROWSER, self._access.new_name(), YEAR_S, framed))
             await send(message)
 
         return marked

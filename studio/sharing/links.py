@@ -100,6 +100,10 @@ class Links:
         """The links by which a run is watched."""
         return [link for link in self.alive() if link.run == run_id]
 
+    def signed(self, name: str) -> str:
+        """A name with this studio's signature, by which it is known that it was given here."""
+        return f"{name}.{self._digest(f'name {name}')}"
+
     def _digest(self, token: str) -> str:
         return hmac.new(self._secret, token.encode(errors="replace"), hashlib.sha256).hexdigest()
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from studio.sharing.budget import Allowance
+from studio.sharing.roles import Role
 from tests.components.serving import Refused, Serving, Tab
 
 REQUESTS, PEOPLE = 200, 5
@@ -70,3 +71,17 @@ def test_who_has_too_much_under_way_is_told_so_and_others_still_paint(serving: S
         greedy.do("paint", greedy.values("paint", Steps=1))
     assert other.do("paint", other.values("paint", Steps=1))[0]["state"] == "finished"
     assert greedy.do("stop") == [], "what takes no place is always answered"
+
+
+def test_one_link_holds_half_of_the_places_whoever_its_people_say_they_are(serving: Serving) -> None:
+    token, other = serving.token(Role.ARTIST), serving.artist()
+    body = {"data": other.values("paint", Steps=150), "fn_index": other.event("paint")._id}
+
+    def joined(tab: Tab) -> httpx.Response:
+        return tab.client.post("/gradio_api/queue/join", json=body | {"session_hash": tab.session})
+
+    answers = [joined(Tab(serving, serving.client(token))) for _ in range(SIZE + AT_ONCE)]
+    half = (SIZE + AT_ONCE) // 2
+    assert [answer.status_code for answer in answers] == [200] * half + [429] * half
+    assert f"{half} pictures are waiting for those with your link" in answers[-1].json()["detail"]
+    assert joined(other).status_code == 200

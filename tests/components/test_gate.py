@@ -155,6 +155,18 @@ def test_a_link_becomes_a_cookie_that_no_script_reads_and_leaves_a_clean_address
     assert token not in page.text
 
 
+def test_a_name_that_was_not_given_here_is_nobodys(serving: Serving) -> None:
+    artist = serving.client(serving.token(Role.ARTIST))
+    given = artist.get("/").cookies[BROWSER]
+    person = artist.get("/config").json()["username"]
+    assert person.startswith("browser-")
+    invented = ["0" * 32, given.partition(".")[0], "0" * 32 + given[32:], given[:-1], f"{given}.", ".", ""]
+    for name in invented:
+        artist.cookies.set(BROWSER, name, domain=urlsplit(serving.url).hostname or "", path="/")
+        assert artist.get("/config").json()["username"] == "", name
+    assert BROWSER in artist.get("/").cookies, "and a new one is given"
+
+
 def test_a_revoked_link_ends_at_once_for_who_came_by_it(serving: Serving) -> None:
     token, link = serving.studio.sharing.links.make(Role.ARTIST, DAY_S)
     artist, owner = serving.client(token), serving.client(serving.token(Role.OWNER))

@@ -72,3 +72,11 @@ def test_another_secret_makes_other_links(tmp_path: Path) -> None:
     token, _ = Links(tmp_path).make(Role.ARTIST, DAY_S)
     (tmp_path / "secret").write_bytes(b"short")
     assert Links(tmp_path).find(token) is None
+
+
+def test_a_name_is_signed_here_and_nowhere_else(tmp_path: Path) -> None:
+    links, elsewhere = Links(tmp_path / "one"), Links(tmp_path / "two")
+    signed = links.signed("ada")
+    assert signed.startswith("ada.")
+    assert signed == links.signed("ada") == Links(tmp_path / "one").signed("ada")
+    assert signed not in (elsewhere.signed("ada"), links.signed("eve"))
