@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_file_to_cache
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from components import fitting, footer, how, recent, stage, tree
 from components.controls import LOCKED
+from components.exports import Exports
 from components.form import Form, fields_of, whole_number
 from components.listening import caught_up, renew
 from components.loading import Downloading
@@ -48,7 +46,7 @@ class Bindings:
 
     def __init__(self, studio: Studio, visitors: Visitors, form: Form) -> None:
         self._studio, self._visitors, self._form = studio, visitors, form
-        self._viewers, self._catching_up = Viewers(), threading.Lock()
+        self._viewers, self._catching_up, self._exports = Viewers(), threading.Lock(), Exports(studio)
 
     # Painting
 
@@ -247,22 +245,7 @@ class Bindings:
         run = self._shown(request)
         if run is None:
             raise gr.Error("There is no run to keep yet.", print_exception=False)
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                made = self._exported(run, event._data.get("kind"), Path(folder) / run.id[:8])
-                return save_file_to_cache(made, cache_dir=get_upload_folder())
-        except (StudioError, OSError, KeyError) as error:
-            raise gr.Error(f"This could not be exported: {error}", print_exception=False) from None
-
-    def _exported(self, run: Run, kind: Any, path: Path) -> Path:
-        from studio.timeline import export  # here, since it loads PyTorch
-
-        if kind == "run":
-            run.save(path.with_suffix(".stepwise"))
-            return path.with_suffix(".stepwise")
-        if kind == "tree":
-            return export.export_tree(self._studio.runs.tree(run), path.with_suffix(".png"))
-        return export.export(run, kind, path.with_suffix(export.SUFFIXES[kind]))
+        return self._exports.file(run, event._data.get("kind"))
 
     def start_from(self, request: gr.Request, event: gr.EventData) -> Image.Image:
         """The picture of the step that is looked at, for the canvas."""
