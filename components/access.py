@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import gradio as gr
 from starlette.requests import HTTPConnection, Request
 
 from studio.gallery.pictures import LOCAL
@@ -26,8 +27,8 @@ PASS, BROWSER, WATCH = "stepwise-pass", "stepwise-visitor", "stepwise-watch-"
 NAMED = re.compile(r"[0-9a-f]{32}")
 YEAR_S, LOGIN_S = 365 * DAY_S, 30 * DAY_S
 MOST_SESSIONS = 10_000
-VISITOR = "stepwise.visitor"
-"""Where the gate leaves the visitor in a request's scope."""
+VISITOR, LET_IN = "stepwise.visitor", "stepwise.let-in"
+"""Where the gate leaves the visitor in a request's scope, and what tells whether they may still come in."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,12 @@ class Access:
         known = link is not None and link.role is Role.WATCHER and link.id == link_id
         return Visitor(Role.WATCHER, "", link) if known else None
 
+    def is_let_in(self, visitor: Visitor) -> bool:
+        """Whether somebody who came in could still do so: their link may have been ended since."""
+        if visitor.link is None or (self.is_open and visitor.role is Role.ARTIST):
+            return True
+        return self.sharing.links.is_good(visitor.link)
+
     def is_own(self, asked: HTTPConnection, method: str) -> bool:
         """Whether no other page is behind a request."""
         hosts = {asked.headers.get("host", ""), *self.hosts}
@@ -132,6 +139,23 @@ class Access:
 
     def _link(self, token: str) -> Link | None:
         return self.sharing.links.find(token) if token else None
+
+
+def is_let_in(request: gr.Request) -> bool:
+    """Whether whoever asked for an event may still come in. Requests that came past the gate may."""
+    return bool(_scope(request).get(LET_IN, lambda: True)())
+
+
+def link_id(request: gr.Request) -> str:
+    """The id of the link by which whoever asks came in; empty where there was none."""
+    visitor = _scope(request).get(VISITOR)
+    return visitor.link.id if isinstance(visitor, Visitor) and visitor.link else ""
+
+
+def _scope(request: gr.Request) -> Mapping[str, Any]:
+    """Events have Gradio's request; functions of the page's scripts the one that this is made from."""
+    found: Mapping[str, Any] = getattr(getattr(request, "request", request), "scope", {})
+    return found
 
 
 def person(request: Request) -> str | None:

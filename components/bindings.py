@@ -15,6 +15,7 @@ import gradio as gr
 from PIL import Image
 
 from components import fitting, footer, how, recent, stage, tree
+from components.access import is_let_in
 from components.controls import LOCKED
 from components.exports import Exports
 from components.form import Form, fields_of, whole_number
@@ -64,7 +65,7 @@ class Bindings:
                     run = self._studio.submit(one, owner, LEASE_S)
                     yield from self._waited(run, request)
                     yield from self._follow(run, request, asked.locked)
-                    if not run.succeeded or self._shown(request) is not run:
+                    if not run.succeeded or self._shown(request) is not run or not is_let_in(request):
                         return
                     if asked.loops > 1:
                         one = self._looped(run, asked.strength)

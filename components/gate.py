@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from starlette._utils import get_route_path
 from starlette.datastructures import MutableHeaders
@@ -11,13 +12,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from components.access import BROWSER, VISITOR, YEAR_S, Access, Visitor
+from components.access import BROWSER, LET_IN, VISITOR, YEAR_S, Access, Visitor
 from components.capped import Capped
 from components.crowd import Crowd
 from components.events import Events
 from components.leftovers import Leftovers
 from components.listening import Listening
 from components.plain import cookie, sentence
+from components.reader import Reader
 from components.schema import CHECKED, Schema
 from components.uploads import UPLOAD, Uploads
 from studio.sharing import roles
@@ -54,9 +56,14 @@ class Gate:
         elif scope["type"] == "http":
             asked, path = HTTPConnection(scope), get_route_path(scope)
             answer = self._refusal(asked, path) or self._app_for(path)
+            if visitor := scope[VISITOR]:
+                scope[LET_IN] = partial(self._access.is_let_in, visitor)
             self._listening.noted(scope)
             self._leftovers.sweep(self._listening)
             session = asked.query_params.get("session_hash", "") if path == STREAM else ""
+            if visitor and path == STREAM:
+                reader = Reader(receive, send, scope[LET_IN])
+                receive, send = reader.receive, reader.send
             with self._listening.stream(session):
                 await answer(scope, receive, self._marked(asked, send))
         else:

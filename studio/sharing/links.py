@@ -40,6 +40,8 @@ class Link:
     """Who comes in by it; empty where every browser is a person of its own."""
     run: str = ""
     """The one run that a watcher sees."""
+    by: str = ""
+    """The id of the link by which whoever made this one had come in: it ends with that."""
 
 
 class Links:
@@ -55,7 +57,9 @@ class Links:
         self._secret = _secret(folder / "secret")
         self._links = {link.digest: link for link in _read(self._file)}
 
-    def make(self, role: Role, seconds: float, label: str = "", person: str = "", run: str = "") -> tuple[str, Link]:
+    def make(
+        self, role: Role, seconds: float, label: str = "", person: str = "", run: str = "", by: str = ""
+    ) -> tuple[str, Link]:
         """A new link that is good for so long, and its token."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
         link = Link(
@@ -66,6 +70,7 @@ class Links:
             label=label,
             person=person,
             run=run,
+            by=by,
         )
         with self._lock:
             self._links[link.digest] = link
@@ -77,12 +82,17 @@ class Links:
         if not 0 < len(token) <= LONGEST_TOKEN:
             return None
         link = self._links.get(self._digest(token))
-        return link if link is not None and link.expires > self._clock() else None
+        return link if link is not None and self.is_good(link) else None
+
+    def is_good(self, link: Link) -> bool:
+        """Whether a link that was found still lets in."""
+        return link.digest in self._links and link.expires > self._clock()
 
     def revoke(self, link_id: str) -> bool:
-        """Let nobody in by a link any more, those who came by it included; False if there is none."""
+        """Let nobody in by a link any more, nor by those that they made who came by it, and not those who are in
+        already; False if there is none."""
         with self._lock:
-            found = [digest for digest, link in self._links.items() if link.id == link_id]
+            found = [digest for digest, link in self._links.items() if link_id and link_id in (link.id, link.by)]
             for digest in found:
                 del self._links[digest]
             if found:

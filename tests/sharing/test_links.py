@@ -80,3 +80,16 @@ def test_a_name_is_signed_here_and_nowhere_else(tmp_path: Path) -> None:
     assert signed.startswith("ada.")
     assert signed == links.signed("ada") == Links(tmp_path / "one").signed("ada")
     assert signed not in (elsewhere.signed("ada"), links.signed("eve"))
+
+
+def test_links_end_with_the_one_they_were_made_by(tmp_path: Path) -> None:
+    links = Links(tmp_path)
+    _, parent = links.make(Role.ARTIST, DAY_S)
+    watching, child = links.make(Role.WATCHER, DAY_S, run="r", by=parent.id)
+    free, _ = links.make(Role.WATCHER, DAY_S, run="r")
+    assert links.is_good(child)
+    assert not links.revoke("")
+    assert links.revoke(parent.id)
+    assert not links.is_good(child)
+    assert links.find(watching) is None
+    assert links.find(free)
