@@ -52,6 +52,8 @@ class Access:
         self._user, _, password = settings.password.partition(":")
         self._password = _hashed(password) if password else b""
         self._sessions: OrderedDict[str, str] = OrderedDict()
+        if settings.public or settings.password:
+            sharing.links.keep_logins(settings.password)
 
     @property
     def asks_for_password(self) -> bool:
@@ -121,8 +123,8 @@ class Access:
         )
         if not right or not self._password:
             return None
-        made = self.sharing.links.make(Role.ARTIST, LOGIN_S, f"login of {self._user}", f"user-{self._user}")
-        return made[0]
+        words, person = self.settings.password, f"user-{self._user}"
+        return self.sharing.links.log_in(words, LOGIN_S, f"login of {self._user}", person)[0]
 
     def new_name(self) -> str:
         """A browser's name: 128 random bits, signed, since a name that anybody can make up is anybody's."""

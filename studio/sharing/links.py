@@ -42,6 +42,8 @@ class Link:
     """The one run that a watcher sees."""
     by: str = ""
     """The id of the link by which whoever made this one had come in: it ends with that."""
+    login: str = ""
+    """Of a login's link: a digest of the name and the password, with which it ends."""
 
 
 class Links:
@@ -76,6 +78,37 @@ class Links:
             self._links[link.digest] = link
             self._keep(write=not run)
         return token, link
+
+    def log_in(self, words: str, seconds: float, label: str, person: str) -> tuple[str, Link]:
+        """The one link of all who know these words, good for so long from now on, and its token. That follows from the
+        words, the studio's secret and the link's id, which is another one when the link was revoked."""
+        login = self._login(words)
+        with self._lock:
+            found = [link.id for link in self._links.values() if link.login == login and self.is_good(link)]
+            identity = found[0] if found else secrets.token_hex(8)
+            token = self._digest(f"login {identity} {words}")
+            link = Link(
+                id=identity,
+                role=Role.ARTIST,
+                digest=self._digest(token),
+                expires=self._clock() + seconds,
+                label=label,
+                person=person,
+                login=login,
+            )
+            self._links[link.digest] = link
+            self._keep()
+        return token, link
+
+    def keep_logins(self, words: str) -> None:
+        """Let nobody in any more who logged in by other words than these. Only logins' links are kept for a person."""
+        login = self._login(words)
+        with self._lock:
+            found = [digest for digest, link in self._links.items() if link.person and link.login != login]
+            for digest in found:
+                del self._links[digest]
+            if found:
+                self._keep()
 
     def find(self, token: str) -> Link | None:
         """The link of a token, unless it was revoked or has expired."""
@@ -116,6 +149,10 @@ class Links:
 
     def _digest(self, token: str) -> str:
         return hmac.new(self._secret, token.encode(errors="replace"), hashlib.sha256).hexdigest()
+
+    def _login(self, words: str) -> str:
+        """Slow to guess by, since words are short."""
+        return hashlib.scrypt(words.encode(errors="replace"), salt=self._secret, n=2**14, r=8, p=1).hex()
 
     def _keep(self, write: bool = True) -> None:
         now = self._clock()

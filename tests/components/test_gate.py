@@ -234,6 +234,25 @@ def test_a_password_lets_in_and_guessing_it_does_not_pay(tmp_path: Path) -> None
         serving.close()
 
 
+def test_all_logins_are_one_link_that_ends_with_the_password(tmp_path: Path) -> None:
+    def started(password: str) -> Access:
+        return Access(Settings(outputs=tmp_path, password=password), Sharing(tmp_path))
+
+    access = started("ada:let me in")
+    first, second = (access.signed_in("ada", "let me in") for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert len(access.sharing.links.alive()) == 1
+    again = started("ada:let me in")
+    assert again.sharing.links.find(first) == again.sharing.links.find(second) is not None
+    again.sharing.links.revoke(again.sharing.links.alive()[0].id)
+    third = again.signed_in("ada", "let me in") or ""
+    assert again.sharing.links.find(first) is None, "a link that was revoked does not come back"
+    assert again.sharing.links.find(third) is not None
+    assert started("ada:let him in").sharing.links.find(third) is None
+    assert started("ada:let me in").sharing.links.find(third) is None
+
+
 @pytest.mark.parametrize("tries", [MOST_TRIES, 0])
 def test_wrong_words_are_counted_when_they_are_there_and_no_body_is_read_without_end(
     tmp_path: Path, tries: int
