@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -111,7 +112,7 @@ class Bindings:
         """Paint on from ``at``, the "run/step" looked at when it was asked for, under the controls' settings."""
         name, _, step = str(at).partition("/")
         run = self._studio.runs.find(name, self._visitors.owner(request))
-        if run is None or not step.isdecimal():
+        if run is None or not re.fullmatch(r"\d{1,6}", step):
             gr.Info("Paint something first: then you can branch from any of its steps.")
             return
         changes = self._changes(run, values)
@@ -246,7 +247,7 @@ class Bindings:
         run = self._shown(request)
         if run is None:
             raise gr.Error("There is no run to keep yet.", print_exception=False)
-        return self._exports.file(run, event._data.get("kind"))
+        return self._exports.file(run, str(event._data.get("kind")))
 
     def start_from(self, request: gr.Request, event: gr.EventData) -> Image.Image:
         """The picture of the step that is looked at, for the canvas."""

@@ -30,7 +30,7 @@ class Exports:
             with tempfile.TemporaryDirectory() as folder:
                 made = self._made(run, kind, Path(folder) / run.id[:8])
                 return save_file_to_cache(made, cache_dir=get_upload_folder())
-        except (StudioError, OSError, KeyError) as error:
+        except (StudioError, OSError) as error:
             raise gr.Error(f"This could not be exported: {error}", print_exception=False) from None
 
     def _made(self, run: Run, kind: Any, path: Path) -> Path:
@@ -41,4 +41,4 @@ class Exports:
             return path.with_suffix(".stepwise")
         if kind == "tree":
             return export.export_tree(self._studio.runs.tree(run), path.with_suffix(".png"))
-        return export.export(run, kind, path.with_suffix(export.SUFFIXES[kind]))
+        return export.export(run, kind, path.with_suffix(export.SUFFIXES.get(kind, "")))
