@@ -230,6 +230,8 @@ def test_a_password_lets_in_and_guessing_it_does_not_pay(tmp_path: Path) -> None
         assert answers == [401] * 10
         assert visitor.post("/login", data={"user": "ada", "password": "let me in"}).status_code == 429
         assert visitor.get("/enter/x").status_code == 429
+        right = serving.token(Role.ARTIST)
+        assert visitor.get(f"/enter/{right}").status_code == 303, "who has a link is not who guesses"
     finally:
         serving.close()
 
