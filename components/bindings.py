@@ -338,7 +338,9 @@ class Bindings:
         return escape(str(self._studio.count(prompt or "", model) or ""))
 
     def on_prompt(self, prompt: str | None, model: str) -> str:
-        """A word on words and marks that the chosen model does not know."""
+        """A word on words and marks that the chosen model does not know; none on a prompt that would be refused."""
+        if len(prompt or "") > limits.Limits().prompt_characters:
+            return ""
         marks = advice.on_marks(prompt or "", self._studio.library.fitting(model))
         return on_unknown(prompt, model) or escape(marks)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from studio.limits import Limits
 from tests.components.fuzzing import Asking
 from tests.components.serving import Refused, Serving
 
@@ -80,3 +81,18 @@ def test_an_address_that_is_none_is_another_pages(asking: Asking) -> None:
         assert client.get("/", headers={"Origin": "http://["}).status_code == 403
     for path in ("/", "/config", "/owner/"):
         assert asking.owner.get(path, headers={"Host": "["}).status_code < 500
+
+
+def test_nothing_is_said_of_a_prompt_that_would_be_refused(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+
+    def known(prompt: str, _: object) -> str:
+        looked_at.append(prompt)
+        return "a word"
+
+    monkeypatch.setattr("studio.advice.on_marks", known)
+    tab, most = asking.tab, Limits().prompt_characters
+    model = tab.values("on_prompt")[1]
+    assert tab.do("on_prompt", ["[" * (most + 1), model]) == [""]
+    assert tab.do("on_prompt", ["[" * most, model]) != [""]
+    assert [len(prompt) for prompt in looked_at] == [most]
