@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_file_to_cache
-from gradio.utils import get_upload_folder
 
+from components.latest import Latest
 from studio import Run, Studio
-from studio.errors import StudioError
+from studio.errors import StudioError, said
 
 
 class Exports:
     """Over one studio."""
 
     def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+        self._studio, self._latest = studio, Latest()
 
     def file(self, run: Run, kind: Any) -> str:
-        """A run as a file of some kind.
+        """A run as a file of some kind, in the place of the one its owner was given before.
 
         Raises:
             gr.Error: if it could not be made.
         """
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                made = self._made(run, kind, Path(folder) / run.id[:8])
-                return save_file_to_cache(made, cache_dir=get_upload_folder())
+            return str(self._made(run, kind, self._latest.place(run.owner, run.id[:8])))
         except (StudioError, OSError) as error:
-            raise gr.Error(f"This could not be exported: {error}", print_exception=False) from None
+            self._latest.drop(run.owner)
+            raise gr.Error(f"This could not be exported: {said(error)}", print_exception=False) from None
 
     def _made(self, run: Run, kind: Any, path: Path) -> Path:
         from studio.timeline import export  # here, since it loads PyTorch

@@ -38,6 +38,7 @@ from components.leftovers import MOST_TABS, Leftovers
 from components.listening import Listening
 from components.looking import Looking
 from components.schema import Schema
+from components.sweeping import swept
 from components.theme import theme, variables
 from components.uploads import MOST_OF_A_FILE
 from components.visitors import Visitors
@@ -151,7 +152,7 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
         auth_dependency=person,
         max_threads=crowd.threads,
         state_session_capacity=MOST_TABS,
-        app_kwargs={"middleware": [gate]},
+        app_kwargs={"middleware": [gate], "lifespan": swept},
         prevent_thread_lock=True,
         max_file_size=MOST_OF_A_FILE,
         run_history=False,
