@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import gradio as gr
 from starlette.requests import HTTPConnection, Request
 
 from studio.gallery.pictures import LOCAL
@@ -26,8 +27,8 @@ PASS, BROWSER, WATCH = "stepwise-pass", "stepwise-visitor", "stepwise-watch-"
 NAMED = re.compile(r"[0-9a-f]{32}")
 YEAR_S, LOGIN_S = 365 * DAY_S, 30 * DAY_S
 MOST_SESSIONS = 10_000
-VISITOR = "stepwise.visitor"
-"""Where the gate leaves the visitor in a request's scope."""
+VISITOR, LET_IN = "stepwise.visitor", "stepwise.let-in"
+"""Where the gate leaves the visitor in a request's scope, and what tells whether they may still come in."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Access:
         self._user, _, password = settings.password.partition(":")
         self._password = _hashed(password) if password else b""
         self._sessions: OrderedDict[str, str] = OrderedDict()
+        if settings.public or settings.password:
+            sharing.links.keep_logins(settings.password)
 
     @property
     def asks_for_password(self) -> bool:
@@ -81,7 +84,7 @@ class Access:
         if link is not None and link.role is Role.OWNER:
             return Visitor(Role.OWNER, LOCAL, link)
         if self.is_open or (link is not None and link.role is Role.ARTIST):
-            return Visitor(Role.ARTIST, (link and link.person) or _browser(asked.cookies), link)
+            return Visitor(Role.ARTIST, (link and link.person) or self._browser(asked.cookies), link)
         return None
 
     def watcher(self, asked: HTTPConnection, link_id: str) -> Visitor | None:
@@ -89,6 +92,12 @@ class Access:
         link = self._link(asked.cookies.get(WATCH + link_id, ""))
         known = link is not None and link.role is Role.WATCHER and link.id == link_id
         return Visitor(Role.WATCHER, "", link) if known else None
+
+    def is_let_in(self, visitor: Visitor) -> bool:
+        """Whether somebody who came in could still do so: their link may have been ended since."""
+        if visitor.link is None or (self.is_open and visitor.role is Role.ARTIST):
+            return True
+        return self.sharing.links.is_good(visitor.link)
 
     def is_own(self, asked: HTTPConnection, method: str) -> bool:
         """Whether no other page is behind a request."""
@@ -114,28 +123,47 @@ class Access:
         )
         if not right or not self._password:
             return None
-        made = self.sharing.links.make(Role.ARTIST, LOGIN_S, f"login of {self._user}", f"user-{self._user}")
-        return made[0]
+        words, person = self.settings.password, f"user-{self._user}"
+        return self.sharing.links.log_in(words, LOGIN_S, f"login of {self._user}", person)[0]
+
+    def new_name(self) -> str:
+        """A browser's name: 128 random bits, signed, since a name that anybody can make up is anybody's."""
+        return self.sharing.links.signed(secrets.token_hex(16))
+
+    def _browser(self, cookies: Mapping[str, str]) -> str:
+        """A person for each browser. The cookie itself is a secret, so what is shown and stored is its hash."""
+        given = cookies.get(BROWSER, "")
+        name = given.partition(".")[0]
+        signed = self.sharing.links.signed(name) if NAMED.fullmatch(name) else ""
+        if not signed or not hmac.compare_digest(given.encode(), signed.encode()):
+            return ""
+        return f"browser-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
     def _link(self, token: str) -> Link | None:
         return self.sharing.links.find(token) if token else None
+
+
+def is_let_in(request: gr.Request) -> bool:
+    """Whether whoever asked for an event may still come in. Requests that came past the gate may."""
+    return bool(_scope(request).get(LET_IN, lambda: True)())
+
+
+def link_id(request: gr.Request) -> str:
+    """The id of the link by which whoever asks came in; empty where there was none."""
+    visitor = _scope(request).get(VISITOR)
+    return visitor.link.id if isinstance(visitor, Visitor) and visitor.link else ""
+
+
+def _scope(request: gr.Request) -> Mapping[str, Any]:
+    """Events have Gradio's request; functions of the page's scripts the one that this is made from."""
+    found: Mapping[str, Any] = getattr(getattr(request, "request", request), "scope", {})
+    return found
 
 
 def person(request: Request) -> str | None:
     """Gradio's name for whoever asks; None, which it refuses, if the gate let nobody in."""
     visitor = request.scope.get(VISITOR)
     return visitor.person if isinstance(visitor, Visitor) else None
-
-
-def new_name() -> str:
-    """A browser's name: 128 random bits."""
-    return secrets.token_hex(16)
-
-
-def _browser(cookies: Mapping[str, str]) -> str:
-    """A person for each browser. The cookie itself is a secret, so what is shown and stored is its hash."""
-    name = cookies.get(BROWSER, "")
-    return f"browser-{hashlib.sha256(name.encode()).hexdigest()[:32]}" if NAMED.fullmatch(name) else ""
 
 
 def _space_user(asked: HTTPConnection) -> str:

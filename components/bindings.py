@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import tempfile
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_file_to_cache
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from components import fitting, footer, how, recent, stage, tree
+from components.access import is_let_in
 from components.controls import LOCKED
+from components.exports import Exports
 from components.form import Form, fields_of, whole_number
 from components.listening import caught_up, renew
 from components.loading import Downloading
@@ -48,7 +48,7 @@ class Bindings:
 
     def __init__(self, studio: Studio, visitors: Visitors, form: Form) -> None:
         self._studio, self._visitors, self._form = studio, visitors, form
-        self._viewers, self._catching_up = Viewers(), threading.Lock()
+        self._viewers, self._catching_up, self._exports = Viewers(), threading.Lock(), Exports(studio)
 
     # Painting
 
@@ -66,7 +66,7 @@ class Bindings:
                     run = self._studio.submit(one, owner, LEASE_S)
                     yield from self._waited(run, request)
                     yield from self._follow(run, request, asked.locked)
-                    if not run.succeeded or self._shown(request) is not run:
+                    if not run.succeeded or self._shown(request) is not run or not is_let_in(request):
                         return
                     if asked.loops > 1:
                         one = self._looped(run, asked.strength)
@@ -112,7 +112,7 @@ class Bindings:
         """Paint on from ``at``, the "run/step" looked at when it was asked for, under the controls' settings."""
         name, _, step = str(at).partition("/")
         run = self._studio.runs.find(name, self._visitors.owner(request))
-        if run is None or not step.isdecimal():
+        if run is None or not re.fullmatch(r"\d{1,6}", step):
             gr.Info("Paint something first: then you can branch from any of its steps.")
             return
         changes = self._changes(run, values)
@@ -247,22 +247,7 @@ class Bindings:
         run = self._shown(request)
         if run is None:
             raise gr.Error("There is no run to keep yet.", print_exception=False)
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                made = self._exported(run, event._data.get("kind"), Path(folder) / run.id[:8])
-                return save_file_to_cache(made, cache_dir=get_upload_folder())
-        except (StudioError, OSError, KeyError) as error:
-            raise gr.Error(f"This could not be exported: {error}", print_exception=False) from None
-
-    def _exported(self, run: Run, kind: Any, path: Path) -> Path:
-        from studio.timeline import export  # here, since it loads PyTorch
-
-        if kind == "run":
-            run.save(path.with_suffix(".stepwise"))
-            return path.with_suffix(".stepwise")
-        if kind == "tree":
-            return export.export_tree(self._studio.runs.tree(run), path.with_suffix(".png"))
-        return export.export(run, kind, path.with_suffix(export.SUFFIXES[kind]))
+        return self._exports.file(run, str(event._data.get("kind")))
 
     def start_from(self, request: gr.Request, event: gr.EventData) -> Image.Image:
         """The picture of the step that is looked at, for the canvas."""
@@ -353,7 +338,9 @@ class Bindings:
         return escape(str(self._studio.count(prompt or "", model) or ""))
 
     def on_prompt(self, prompt: str | None, model: str) -> str:
-        """A word on words and marks that the chosen model does not know."""
+        """A word on words and marks that the chosen model does not know; none on a prompt that would be refused."""
+        if len(prompt or "") > limits.Limits().prompt_characters:
+            return ""
         marks = advice.on_marks(prompt or "", self._studio.library.fitting(model))
         return on_unknown(prompt, model) or escape(marks)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 
 async def body(receive: Receive, most: int) -> bytes:
@@ -13,3 +13,13 @@ async def body(receive: Receive, most: int) -> bytes:
         content += message.get("body", b"")
         more = message.get("more_body", False)
     return bytes(content)
+
+
+def again(content: bytes, receive: Receive) -> Receive:
+    """What an application receives of a request whose body was read already."""
+    given = iter([{"type": "http.request", "body": content, "more_body": False}])
+
+    async def received() -> Message:
+        return next(given, None) or await receive()
+
+    return received

@@ -1,5 +1,5 @@
-"""Whether one more picture may be asked for, decided before Gradio hears of it: in its queue a flood would take the
-places and the threads of everybody."""
+"""Whether one more picture, or anything else that takes a place in Gradio's queue, may be asked for, decided before
+Gradio hears of it: there a flood would take the places and the threads of everybody."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
+from starlette._utils import get_route_path
 from starlette.types import Scope
 
 from components.access import VISITOR, Visitor
@@ -19,6 +20,9 @@ PAINTING = ("paint", "branch", "go_on", "live")
 """Handlers that take a place in the studio's queue."""
 BESIDE = 32
 """Threads for everything that is not painted."""
+MOST_BESIDE = 8
+"""Events of one person at once that paint nothing. Who keeps no cookie shares them with all who do not."""
+QUEUE = "/gradio_api/queue/join"
 
 
 class Crowded(Exception):
@@ -30,7 +34,8 @@ class Crowd:
 
     def __init__(self, page: gr.Blocks, studio: Studio) -> None:
         self._page, self._sharing = page, studio.sharing
-        self._coming: list[str] = []
+        self._coming: list[tuple[Visitor, bool]] = []
+        """Who asks just now, and whether for something that is painted."""
         settings = studio.settings
         self._most = settings.queue_size + settings.concurrency
         self._most_of_one = settings.queue_per_owner + settings.concurrency
@@ -42,22 +47,24 @@ class Crowd:
 
     @contextlib.contextmanager
     def place(self, scope: Scope, content: bytes) -> Iterator[None]:
-        """While inside, an event that paints has its place until Gradio knows of it. Others need none.
+        """While inside, an event for Gradio's queue has its place until Gradio knows of it. Others need none.
 
         Raises:
             Crowded: if there is no place.
         """
-        if not self._paints(content):
+        if get_route_path(scope).rstrip("/") != QUEUE:
             yield
             return
-        visitor = scope[VISITOR]
+        visitor, paints = scope[VISITOR], self._paints(content)
         assert isinstance(visitor, Visitor)
-        self._check(visitor.person)
-        self._coming.append(visitor.person)
+        check = self._check if paints else self._check_beside
+        check(visitor)
+        coming = visitor, paints
+        self._coming.append(coming)
         try:
             yield
         finally:
-            self._coming.remove(visitor.person)
+            self._coming.remove(coming)
 
     def _paints(self, content: bytes) -> bool:
         try:
@@ -66,19 +73,32 @@ class Crowd:
             return False  # what no page sends is refused elsewhere
         return event is not None and event.name in PAINTING
 
-    def _check(self, person: str) -> None:
-        people = [*self._people(), *self._coming]
-        mine = people.count(person) if person else 0
+    def _check(self, visitor: Visitor) -> None:
+        everybody, person = self._visitors(paints=True), visitor.person
+        mine = sum(each.person == person for each in everybody) if person else 0
         if mine >= self._ceiling(person):
             raise Crowded(f"You have {mine} runs under way: let one finish, or stop one.")
-        if len(people) >= self._most:
-            raise Crowded(f"{len(people)} pictures are waiting already: try again in a moment.")
+        if len(everybody) >= self._most:
+            raise Crowded(f"{len(everybody)} pictures are waiting already: try again in a moment.")
+        if visitor.link is None or person == LOCAL:
+            return
+        by_link = sum(each.link is not None and each.link.id == visitor.link.id for each in everybody)
+        if by_link >= max(self._most // 2, 1):  # who has a link may be as many people as they like
+            raise Crowded(f"{by_link} pictures are waiting for those with your link: try again in a moment.")
+
+    def _check_beside(self, visitor: Visitor) -> None:
+        if visitor.person == LOCAL:
+            return
+        mine = sum(each.person == visitor.person for each in self._visitors(paints=False))
+        if mine >= MOST_BESIDE:
+            raise Crowded(f"{mine} of your requests are being answered: wait for one of them.")
 
     def _ceiling(self, person: str) -> int:
         granted = self._sharing.allowance.waiting if person != LOCAL else 0
         return min(granted or self._most_of_one, self._most_of_one)
 
-    def _people(self) -> Iterator[str]:
-        """Whose painting events Gradio has, each as often as it has one."""
+    def _visitors(self, paints: bool) -> list[Visitor]:
+        """Whose events Gradio has or is about to have, those that paint or the others, once for each."""
         events: dict[str, Any] = self._page._queue.event_ids_to_events
-        return (event.username or "" for event in events.values() if event.fn.name in PAINTING)
+        there = [(event.request.scope[VISITOR], event.fn.name in PAINTING) for event in events.values()]
+        return [visitor for visitor, painting in (*there, *self._coming) if painting is paints]

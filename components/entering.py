@@ -24,11 +24,11 @@ def routes(access: Access) -> list[Route]:
 
     async def enter(request: Request) -> Response:
         """Take a link's token for a cookie. The token is in no later address, and so in no history."""
-        if refused := _too_often(access, request):
-            return refused
         token = request.path_params["token"]
         link = access.sharing.links.find(token)
-        if link is None:
+        if link is None:  # right ones are never held up: an address may be that of many people, and so of a guesser
+            if refused := _too_often(access, request):
+                return refused
             access.attempts.wrong(_address(request))
             return sentence(404, NOT_GOOD)
         watching = link.role is Role.WATCHER

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from components.body import body
+from components.body import again, body
 from components.crowd import Crowd, Crowded
 from components.schema import MOST_BYTES, Schema
 
@@ -34,13 +34,8 @@ class Events:
             await _said(429, str(error))(scope, receive, send)
 
     def _passed_on(self, content: bytes) -> ASGIApp:
-        given = iter([{"type": "http.request", "body": content, "more_body": False}])
-
         async def passed_on(scope: Scope, receive: Receive, send: Send) -> None:
-            async def again() -> Message:
-                return next(given, None) or await receive()
-
-            await self._app(scope, again, _told(send))
+            await self._app(scope, again(content, receive), _told(send))
 
         return passed_on
 

@@ -10,20 +10,17 @@ from __future__ import annotations
 import base64
 import logging
 import re
-import secrets
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from components import served
 from components.form import fields_of
+from components.latest import Latest
 from components.stage import ASSETS, data_uri
 from components.visitors import Visitors
 from studio import GenerationRequest, Studio
@@ -57,8 +54,7 @@ class Gallery:
     def __init__(self, studio: Studio, visitors: Visitors) -> None:
         self._studio, self._visitors = studio, visitors
         self._collection = studio.collection
-        self._zips: dict[str, Path] = {}
-        """The last zip of each person: the next one takes its place."""
+        self._zips = Latest()
 
     def functions(self) -> list[Callable[[Asked], Any]]:
         """As plain functions, which is what Gradio takes, named as the script calls them."""
@@ -192,15 +188,11 @@ class Gallery:
         found = self._collection.history.of(_ids(event._data.get("ids")), owner)
         if not found:
             raise gr.Error("None of these pictures is here any more.", print_exception=False)
-        path = Path(get_upload_folder()) / secrets.token_hex(16) / "stepwise-pictures.zip"
-        before, self._zips[owner] = self._zips.pop(owner, None), path
         try:
-            if before is not None:  # each may be of gigabytes
-                shutil.rmtree(before.parent, ignore_errors=True)
-            path.parent.mkdir(parents=True)
+            path = self._zips.place(owner, "stepwise-pictures.zip")
             archive.write(((kept, self._collection.file(kept)) for kept in found), path)
         except (OSError, StudioError) as error:
-            path.unlink(missing_ok=True)
+            self._zips.drop(owner)
             raise gr.Error(f"The zip could not be made: {said(error)}", print_exception=False) from None
         return str(path)
 

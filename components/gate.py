@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from starlette._utils import get_route_path
 from starlette.datastructures import MutableHeaders
@@ -11,12 +12,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from components.access import BROWSER, VISITOR, YEAR_S, Access, Visitor, new_name
+from components.access import BROWSER, LET_IN, VISITOR, YEAR_S, Access, Visitor
+from components.capped import Capped
 from components.crowd import Crowd
 from components.events import Events
 from components.leftovers import Leftovers
 from components.listening import Listening
 from components.plain import cookie, sentence
+from components.reader import Reader
 from components.schema import CHECKED, Schema
 from components.uploads import UPLOAD, Uploads
 from studio.sharing import roles
@@ -42,8 +45,9 @@ class Gate:
         listening: Listening,
         leftovers: Leftovers,
     ) -> None:
-        self._app, self._access, self._ours, self._events = app, access, ours, Events(app, schema, crowd)
-        self._listening, self._leftovers, self._uploads = listening, leftovers, Uploads()
+        self._app, self._access, self._ours = app, access, ours
+        self._events, self._uploads, self._capped = Events(app, schema, crowd), Uploads(app), Capped(app)
+        self._listening, self._leftovers = listening, leftovers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Whatever is neither HTTP nor the start of the server is refused."""
@@ -52,9 +56,14 @@ class Gate:
         elif scope["type"] == "http":
             asked, path = HTTPConnection(scope), get_route_path(scope)
             answer = self._refusal(asked, path) or self._app_for(path)
+            if visitor := scope[VISITOR]:
+                scope[LET_IN] = partial(self._access.is_let_in, visitor)
             self._listening.noted(scope)
             self._leftovers.sweep(self._listening)
             session = asked.query_params.get("session_hash", "") if path == STREAM else ""
+            if visitor and path == STREAM:
+                reader = Reader(receive, send, scope[LET_IN])
+                receive, send = reader.receive, reader.send
             with self._listening.stream(session):
                 await answer(scope, receive, self._marked(asked, send))
         else:
@@ -63,10 +72,13 @@ class Gate:
     def _app_for(self, path: str) -> ASGIApp:
         if CHECKED.fullmatch(path):
             return self._events
-        return self._ours if OURS.fullmatch(path) else self._app
+        if OURS.fullmatch(path):
+            return self._ours
+        return self._uploads if path == UPLOAD else self._capped
 
     def _refusal(self, asked: HTTPConnection, path: str) -> Response | None:
         scope = asked.scope
+        scope[VISITOR] = None
         if not self._access.is_own(asked, scope["method"]):
             return sentence(403, FOREIGN)
         link = roles.watched_link(path)
@@ -75,7 +87,7 @@ class Gate:
         if roles.may(visitor.role if visitor else None, path):
             if visitor is not None and not self._in_session(asked, path, visitor):
                 return sentence(403, FOREIGN)
-            return self._uploads.refusal(asked, visitor.person) if visitor and path == UPLOAD else None
+            return None
         if visitor is not None:
             return sentence(404, "There is nothing here.")
         if path == "/" and self._access.asks_for_password:
@@ -91,7 +103,8 @@ class Gate:
 
     def _marked(self, asked: HTTPConnection, send: Send) -> Send:
         """Sends with the headers that every answer has, and gives a browser its name."""
-        nameless = get_route_path(asked.scope) == "/" and BROWSER not in asked.cookies
+        visitor = asked.scope[VISITOR]
+        nameless = get_route_path(asked.scope) == "/" and visitor is not None and not visitor.person
         framed = bool(self._access.settings.space)
 
         async def marked(message: Message) -> None:
@@ -102,7 +115,7 @@ class Gate:
                 if not framed:  # a Space is shown in a frame
                     headers.setdefault("Content-Security-Policy", "frame-ancestors 'self'")
                 if nameless and message["status"] == 200:
-                    headers.append("Set-Cookie", cookie(asked, BROWSER, new_name(), YEAR_S, framed))
+                    headers.append("Set-Cookie", cookie(asked, BROWSER, self._access.new_name(), YEAR_S, framed))
             await send(message)
 
         return marked

@@ -13,7 +13,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import gradio as gr
+
 from components import tree
+from components.access import link_id
 from components.stage import View, data_uri
 from components.visitors import Visitors
 from studio import Run, Studio
@@ -36,7 +39,7 @@ class Looking:
         self._asking, self._asking_lock = set[str](), threading.Lock()
         """Whose words are being looked into: the engine's thread does it, so each person has one at a time."""
 
-    def functions(self) -> list[Callable[[Asked], Any]]:
+    def functions(self) -> list[Callable[..., Any]]:
         """As plain functions, which is what Gradio takes."""
 
         def look(asked: Asked) -> Any:
@@ -54,8 +57,8 @@ class Looking:
         def rename(asked: Asked) -> Any:
             return self.rename(asked)
 
-        def share(asked: Asked) -> Any:
-            return self.share(asked)
+        def share(asked: Asked, request: gr.Request) -> Any:
+            return self.share(asked, link_id(request))
 
         def unshare(asked: Asked) -> Any:
             return self.unshare(asked)
@@ -132,15 +135,16 @@ class Looking:
             run.note = str(asked.get("note", ""))[:LONGEST_NOTE].strip()
         return {"name": run.name, "note": run.note, "title": tree.title(run)} if run else {}
 
-    def share(self, asked: Asked) -> Asked:
-        """A new link by which others watch a run, from the page's address on, and how long it is good."""
+    def share(self, asked: Asked, by: str = "") -> Asked:
+        """A new link by which others watch a run, from the page's address on, and how long it is good. It ends with
+        the link of the id ``by``."""
         run = self._run(asked)
         if run is None:
             return {"message": "There is no run to share yet."}
         links = self._studio.sharing.links
         for old in links.watching(run.id)[MOST_WATCH_LINKS - 1 :]:
             links.revoke(old.id)
-        token, _ = links.make(Role.WATCHER, DAY_S, "watch one run", run.owner, run.id)
+        token, _ = links.make(Role.WATCHER, DAY_S, "watch one run", run.owner, run.id, by)
         return {"link": f"enter/{token}", "message": "Whoever has this link watches this run, for 24 hours."}
 
     def unshare(self, asked: Asked) -> Asked:

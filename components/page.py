@@ -38,7 +38,9 @@ from components.leftovers import MOST_TABS, Leftovers
 from components.listening import Listening
 from components.looking import Looking
 from components.schema import Schema
+from components.sweeping import swept
 from components.theme import theme, variables
+from components.uploads import MOST_OF_A_FILE
 from components.visitors import Visitors
 from components.wiring import Parts, bind, bind_gallery, bind_how, bind_models
 from studio import Studio
@@ -77,8 +79,6 @@ THEME_SCRIPT = """
 }
 """
 QUEUE_SIZE = 256
-UPLOAD_LIMIT = "80mb"
-"""A canvas of 24 megapixels as PNG, even of noise."""
 DAY_S = 86_400
 
 
@@ -152,9 +152,9 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
         auth_dependency=person,
         max_threads=crowd.threads,
         state_session_capacity=MOST_TABS,
-        app_kwargs={"middleware": [gate]},
+        app_kwargs={"middleware": [gate], "lifespan": swept},
         prevent_thread_lock=True,
-        max_file_size=UPLOAD_LIMIT,
+        max_file_size=MOST_OF_A_FILE,
         run_history=False,
         footer_links=[],
         enable_monitoring=False,

@@ -20,7 +20,8 @@ from gradio.utils import get_upload_folder
 from studio.errors import UnreadablePicture
 from studio.gallery.inputs import look
 
-CHECKED = re.compile(r"/gradio_api/(?P<kind>queue/join|run|component_server)(/[\w-]*)?")
+CHECKED = re.compile(r"/gradio_api/(?P<kind>queue/join|run|component_server)(/[\w-]*)?/?")
+"""Gradio answers to most of its routes with a slash at the end as well."""
 MOST_BYTES = 2**20
 MOST_FILES = 64
 """In one event: the page sends a handful."""

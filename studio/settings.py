@@ -89,7 +89,7 @@ class Settings:
         add("--host", default=env("host", os.environ.get("GRADIO_SERVER_NAME", cls.host)), help="address to listen on")
         add("--port", type=_whole, default=env("port", os.environ.get("GRADIO_SERVER_PORT", cls.port)), help="0: any")
         switch("share", "open a public Gradio link")
-        add("--password", default=env("password", cls.password), help="user:password the page asks for")
+        add("--password", type=_login, default=env("password", cls.password), help="user:password the page asks for")
         switch("open-access", "let anybody in, no link")
         switch("behind-proxy", "a reverse proxy serves it")
         add("--root-path", default=env("root_path", ""), help="path a reverse proxy serves the page under")
@@ -149,6 +149,14 @@ def _more(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return value
+
+
+def _login(text: str) -> str:
+    """Both or nothing: with half of it the page would ask for none. The words are not repeated, as others may read."""
+    user, _, password = text.partition(":")
+    if text and not (user and password):
+        raise argparse.ArgumentTypeError("write user:password, a name and a password with a colon between them")
+    return text
 
 
 def _number(text: str) -> int | None:

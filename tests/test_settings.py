@@ -63,5 +63,21 @@ def test_values_that_make_no_sense_are_refused_with_a_sentence(
         Settings.from_arguments([])
 
 
+@pytest.mark.parametrize("words", ["secret", "ada:", ":secret", ":"])
+def test_half_a_login_is_refused_and_not_repeated(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        Settings.from_arguments([f"--password={words}", "--open-access"])
+    assert "argument --password: write user:password" in (said := capsys.readouterr().err)
+    assert "secret" not in said.replace("user:password", "")
+    monkeypatch.setenv("STEPWISE_PASSWORD", words)
+    with pytest.raises(SystemExit):
+        Settings.from_arguments([])
+    monkeypatch.setenv("STEPWISE_PASSWORD", "")
+    assert Settings.from_arguments([]).password == ""
+    assert Settings.from_arguments(["--password", "ada:let:me in"]).password == "ada:let:me in"
+
+
 def test_no_limit_is_a_quota() -> None:
     assert Settings.from_arguments(["--quota-mb", "0", "--quota-per-owner-mb", "0", "--port", "0"]).quota_mb == 0

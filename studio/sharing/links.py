@@ -40,6 +40,10 @@ class Link:
     """Who comes in by it; empty where every browser is a person of its own."""
     run: str = ""
     """The one run that a watcher sees."""
+    by: str = ""
+    """The id of the link by which whoever made this one had come in: it ends with that."""
+    login: str = ""
+    """Of a login's link: a digest of the name and the password, with which it ends."""
 
 
 class Links:
@@ -55,7 +59,9 @@ class Links:
         self._secret = _secret(folder / "secret")
         self._links = {link.digest: link for link in _read(self._file)}
 
-    def make(self, role: Role, seconds: float, label: str = "", person: str = "", run: str = "") -> tuple[str, Link]:
+    def make(
+        self, role: Role, seconds: float, label: str = "", person: str = "", run: str = "", by: str = ""
+    ) -> tuple[str, Link]:
         """A new link that is good for so long, and its token."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
         link = Link(
@@ -66,23 +72,60 @@ class Links:
             label=label,
             person=person,
             run=run,
+            by=by,
         )
         with self._lock:
             self._links[link.digest] = link
             self._keep(write=not run)
         return token, link
 
+    def log_in(self, words: str, seconds: float, label: str, person: str) -> tuple[str, Link]:
+        """The one link of all who know these words, good for so long from now on, and its token. That follows from the
+        words, the studio's secret and the link's id, which is another one when the link was revoked."""
+        login = self._login(words)
+        with self._lock:
+            found = [link.id for link in self._links.values() if link.login == login and self.is_good(link)]
+            identity = found[0] if found else secrets.token_hex(8)
+            token = self._digest(f"login {identity} {words}")
+            link = Link(
+                id=identity,
+                role=Role.ARTIST,
+                digest=self._digest(token),
+                expires=self._clock() + seconds,
+                label=label,
+                person=person,
+                login=login,
+            )
+            self._links[link.digest] = link
+            self._keep()
+        return token, link
+
+    def keep_logins(self, words: str) -> None:
+        """Let nobody in any more who logged in by other words than these. Only logins' links are kept for a person."""
+        login = self._login(words)
+        with self._lock:
+            found = [digest for digest, link in self._links.items() if link.person and link.login != login]
+            for digest in found:
+                del self._links[digest]
+            if found:
+                self._keep()
+
     def find(self, token: str) -> Link | None:
         """The link of a token, unless it was revoked or has expired."""
         if not 0 < len(token) <= LONGEST_TOKEN:
             return None
         link = self._links.get(self._digest(token))
-        return link if link is not None and link.expires > self._clock() else None
+        return link if link is not None and self.is_good(link) else None
+
+    def is_good(self, link: Link) -> bool:
+        """Whether a link that was found still lets in."""
+        return link.digest in self._links and link.expires > self._clock()
 
     def revoke(self, link_id: str) -> bool:
-        """Let nobody in by a link any more, those who came by it included; False if there is none."""
+        """Let nobody in by a link any more, nor by those that they made who came by it, and not those who are in
+        already; False if there is none."""
         with self._lock:
-            found = [digest for digest, link in self._links.items() if link.id == link_id]
+            found = [digest for digest, link in self._links.items() if link_id and link_id in (link.id, link.by)]
             for digest in found:
                 del self._links[digest]
             if found:
@@ -100,8 +143,16 @@ class Links:
         """The links by which a run is watched."""
         return [link for link in self.alive() if link.run == run_id]
 
+    def signed(self, name: str) -> str:
+        """A name with this studio's signature, by which it is known that it was given here."""
+        return f"{name}.{self._digest(f'name {name}')}"
+
     def _digest(self, token: str) -> str:
         return hmac.new(self._secret, token.encode(errors="replace"), hashlib.sha256).hexdigest()
+
+    def _login(self, words: str) -> str:
+        """Slow to guess by, since words are short."""
+        return hashlib.scrypt(words.encode(errors="replace"), salt=self._secret, n=2**14, r=8, p=1).hex()
 
     def _keep(self, write: bool = True) -> None:
         now = self._clock()

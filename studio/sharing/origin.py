@@ -18,7 +18,7 @@ def is_own(headers: Mapping[str, str], hosts: Collection[str], safe: bool) -> bo
     """
     origin = headers.get("origin")
     if origin is not None:
-        return urlsplit(origin).scheme in ("http", "https") and _host(origin) in {host.lower() for host in hosts}
+        return _host(origin) in {host.lower() for host in hosts}
     if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
         return True
     return safe and headers.get("sec-fetch-mode") == "navigate"
@@ -27,11 +27,7 @@ def is_own(headers: Mapping[str, str], hosts: Collection[str], safe: bool) -> bo
 def from_this_machine(address: str, host: str, headers: Mapping[str, str]) -> bool:
     """Whether somebody sits at this machine: a loopback address, under a loopback name (another
     name that leads here is DNS rebinding), and passed on by nobody."""
-    return (
-        _loopback(address)
-        and _loopback(urlsplit(f"//{host}").hostname or "")
-        and not any(name in headers for name in FORWARDED)
-    )
+    return _loopback(address) and _loopback(_name(host)) and not any(name in headers for name in FORWARDED)
 
 
 def _loopback(name: str) -> bool:
@@ -43,5 +39,18 @@ def _loopback(name: str) -> bool:
         return False
 
 
-def _host(origin: str) -> str:
-    return urlsplit(origin).netloc.lower()
+def _host(origin: str) -> str | None:
+    """The host, with its port, of an address that a page can have; None of any other, and of what is no address."""
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return None
+    return parts.netloc.lower() if parts.scheme in ("http", "https") else None
+
+
+def _name(host: str) -> str:
+    """A host without its port; empty where it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

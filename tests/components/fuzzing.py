@@ -164,7 +164,8 @@ class Asking:
         route = "/gradio_api/queue/join" if event.queue else f"/gradio_api/run/{event.api_name}"
         answer = self._post(route, _json(body))
         if answer.status_code != 200 or not event.queue:
-            return bool(answer.status_code == 200)
+            again = self._post(f"{route}/", _json(body))
+            return 200 in (answer.status_code, again.status_code)
         try:
             self.tab.wait(answer)
         except Refused as refused:
@@ -190,7 +191,8 @@ class Asking:
 
     def _send_bytes(self, content: bytes) -> bool:
         routes = ("queue/join", "run/paint", "component_server", "cancel", "reset", "upload")
-        return 200 in {self._post(f"/gradio_api/{route}", content).status_code for route in routes}
+        ends = [f"{route}{end}" for route in routes for end in ("", "/")]
+        return 200 in {self._post(f"/gradio_api/{route}", content).status_code for route in ends}
 
     def _send_form(self, sent: tuple[str, dict[str, str]]) -> bool:
         answer = self.owner.post(sent[0], data=sent[1])

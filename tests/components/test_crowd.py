@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from studio.sharing.budget import Allowance
+from studio.sharing.roles import Role
 from tests.components.serving import Refused, Serving, Tab
 
 REQUESTS, PEOPLE = 200, 5
@@ -70,3 +72,40 @@ def test_who_has_too_much_under_way_is_told_so_and_others_still_paint(serving: S
         greedy.do("paint", greedy.values("paint", Steps=1))
     assert other.do("paint", other.values("paint", Steps=1))[0]["state"] == "finished"
     assert greedy.do("stop") == [], "what takes no place is always answered"
+
+
+def test_one_link_holds_half_of_the_places_whoever_its_people_say_they_are(serving: Serving) -> None:
+    token, other = serving.token(Role.ARTIST), serving.artist()
+    body = {"data": other.values("paint", Steps=150), "fn_index": other.event("paint")._id}
+
+    def joined(tab: Tab) -> httpx.Response:
+        return tab.client.post("/gradio_api/queue/join", json=body | {"session_hash": tab.session})
+
+    answers = [joined(Tab(serving, serving.client(token))) for _ in range(SIZE + AT_ONCE)]
+    half = (SIZE + AT_ONCE) // 2
+    assert [answer.status_code for answer in answers] == [200] * half + [429] * half
+    assert f"{half} pictures are waiting for those with your link" in answers[-1].json()["detail"]
+    assert joined(other).status_code == 200
+
+
+def test_what_waits_beside_the_painting_has_a_ceiling_for_everybody(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    event = serving.artist().event("noised")
+    monkeypatch.setattr(event, "fn", lambda *_: go_on.wait(60) and "")
+    greedy, other = serving.artist(), serving.artist()
+
+    def joined(tab: Tab) -> httpx.Response:
+        body = {"data": [None, 250], "fn_index": event._id, "session_hash": tab.session}
+        return tab.client.post("/gradio_api/queue/join", json=body)
+
+    try:
+        answers = [joined(greedy) for _ in range(12)]
+        assert [answer.status_code for answer in answers] == [200] * 8 + [429] * 4
+        assert "8 of your requests are being answered" in answers[-1].json()["detail"]
+        assert joined(other).status_code == 200
+    finally:
+        go_on.set()
+    painting = Tab(serving, greedy.client)
+    assert painting.do("paint", painting.values("paint", Steps=1))[0]["state"] == "finished"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from studio.limits import Limits
 from tests.components.fuzzing import Asking
 from tests.components.serving import Refused, Serving
 
@@ -56,3 +57,42 @@ def test_an_emptied_field_or_a_wrong_value_says_what_to_change(
         said = str(error)
     assert sentence in said
     assert (len(asking.serving.studio.runs.of(asking.person)), asking.calls) == (runs, calls)
+
+
+@pytest.mark.parametrize("kind", ["mp5", ["mp4"], {"kind": "mp4"}, None, 3])
+def test_a_kind_of_file_that_there_is_not_is_refused_with_those_that_there_are(asking: Asking, kind: object) -> None:
+    tab = asking.tab
+    tab.do("paint", tab.values("paint", Steps=1, Width=64, Height=64))
+    with pytest.raises(Refused, match="exported as gif, webp"):
+        tab.do("export", event_data={"kind": kind})
+
+
+@pytest.mark.parametrize("step", ["9" * 5000, "1" * 7, "x", "-1", ""])
+def test_a_step_that_is_none_is_not_branched_from(asking: Asking, step: str) -> None:
+    tab = asking.tab
+    run = tab.do("paint", tab.values("paint", Steps=1, Width=64, Height=64))[0]["run"]
+    before = len(asking.serving.studio.runs.of(asking.person))
+    tab.do("branch", [f"{run}/{step}", *tab.values("branch")[1:]])
+    assert len(asking.serving.studio.runs.of(asking.person)) == before
+
+
+def test_an_address_that_is_none_is_another_pages(asking: Asking) -> None:
+    for client in (asking.serving.client(), asking.owner):
+        assert client.get("/", headers={"Origin": "http://["}).status_code == 403
+    for path in ("/", "/config", "/owner/"):
+        assert asking.owner.get(path, headers={"Host": "["}).status_code < 500
+
+
+def test_nothing_is_said_of_a_prompt_that_would_be_refused(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+
+    def known(prompt: str, _: object) -> str:
+        looked_at.append(prompt)
+        return "a word"
+
+    monkeypatch.setattr("studio.advice.on_marks", known)
+    tab, most = asking.tab, Limits().prompt_characters
+    model = tab.values("on_prompt")[1]
+    assert tab.do("on_prompt", ["[" * (most + 1), model]) == [""]
+    assert tab.do("on_prompt", ["[" * most, model]) != [""]
+    assert [len(prompt) for prompt in looked_at] == [most]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection as Connection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,9 +17,7 @@ from starlette.types import Message
 
 from components import entering, uploads
 from components.access import BROWSER, PASS, Access
-from components.uploads import Uploads
 from studio import GenerationRequest, Run, Settings
-from studio.gallery.pictures import LOCAL
 from studio.sharing.attempts import MOST as MOST_TRIES
 from studio.sharing.links import DAY_S
 from studio.sharing.roles import Role
@@ -64,7 +64,13 @@ def every(routes: list[Any]) -> Iterator[Any]:
 
 
 def asked(serving: Serving) -> Iterator[tuple[str, str]]:
-    """Every method and path there is, and a few that are not."""
+    """Every method and path there is, with a slash at the end and without, and a few that are not."""
+    for method, path in _named(serving):
+        bare = path.rstrip("/")
+        yield from [(method, bare or "/"), (method, f"{bare}/")]
+
+
+def _named(serving: Serving) -> Iterator[tuple[str, str]]:
     for route in every(serving.page.app.routes):
         path = getattr(route, "path", "/")
         for name in ("path", "path_or_url", "url_path"):
@@ -94,7 +100,7 @@ def test_no_event_of_the_page_is_done_for_them(serving: Serving, outsiders: list
     for client in outsiders:
         for each in dependencies:
             body = {"fn_index": each["id"], "data": [], "session_hash": "abc"}
-            for path in ("/gradio_api/queue/join", "/gradio_api/run/predict"):
+            for path in ("/gradio_api/queue/join", "/gradio_api/run/predict", "/gradio_api/run/predict/"):
                 assert client.post(path, json=body).status_code in (401, 404)
         call = {"component_id": 1, "fn_name": "look", "session_hash": "abc", "data": {}}
         assert client.post("/gradio_api/component_server", json=call).status_code in (401, 404)
@@ -147,6 +153,18 @@ def test_a_link_becomes_a_cookie_that_no_script_reads_and_leaves_a_clean_address
     page = serving.client(token).get("/")
     assert "HttpOnly" in next(each for each in page.headers.get_list("set-cookie") if each.startswith(BROWSER))
     assert token not in page.text
+
+
+def test_a_name_that_was_not_given_here_is_nobodys(serving: Serving) -> None:
+    artist = serving.client(serving.token(Role.ARTIST))
+    given = artist.get("/").cookies[BROWSER]
+    person = artist.get("/config").json()["username"]
+    assert person.startswith("browser-")
+    invented = ["0" * 32, given.partition(".")[0], "0" * 32 + given[32:], given[:-1], f"{given}.", ".", ""]
+    for name in invented:
+        artist.cookies.set(BROWSER, name, domain=urlsplit(serving.url).hostname or "", path="/")
+        assert artist.get("/config").json()["username"] == "", name
+    assert BROWSER in artist.get("/").cookies, "and a new one is given"
 
 
 def test_a_revoked_link_ends_at_once_for_who_came_by_it(serving: Serving) -> None:
@@ -212,8 +230,29 @@ def test_a_password_lets_in_and_guessing_it_does_not_pay(tmp_path: Path) -> None
         assert answers == [401] * 10
         assert visitor.post("/login", data={"user": "ada", "password": "let me in"}).status_code == 429
         assert visitor.get("/enter/x").status_code == 429
+        right = serving.token(Role.ARTIST)
+        assert visitor.get(f"/enter/{right}").status_code == 303, "who has a link is not who guesses"
     finally:
         serving.close()
+
+
+def test_all_logins_are_one_link_that_ends_with_the_password(tmp_path: Path) -> None:
+    def started(password: str) -> Access:
+        return Access(Settings(outputs=tmp_path, password=password), Sharing(tmp_path))
+
+    access = started("ada:let me in")
+    first, second = (access.signed_in("ada", "let me in") for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert len(access.sharing.links.alive()) == 1
+    again = started("ada:let me in")
+    assert again.sharing.links.find(first) == again.sharing.links.find(second) is not None
+    again.sharing.links.revoke(again.sharing.links.alive()[0].id)
+    third = again.signed_in("ada", "let me in") or ""
+    assert again.sharing.links.find(first) is None, "a link that was revoked does not come back"
+    assert again.sharing.links.find(third) is not None
+    assert started("ada:let him in").sharing.links.find(third) is None
+    assert started("ada:let me in").sharing.links.find(third) is None
 
 
 @pytest.mark.parametrize("tries", [MOST_TRIES, 0])
@@ -260,17 +299,41 @@ def test_nobody_fills_the_disk_with_uploads(serving: Serving, monkeypatch: pytes
     assert eve.post("/gradio_api/upload", content=iter([b"x"])).status_code == 411
 
 
-def test_what_was_brought_an_hour_ago_counts_no_more() -> None:
-    now = [0.0]
-    brought = Uploads(lambda: now[0])
-    asked = HTTPConnection({"type": "http", "headers": [(b"content-length", str(uploads.MOST_AN_HOUR).encode())]})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uploads, "KEPT_FREE", -(2**62))
-        assert brought.refusal(asked, "ada") is None
-        assert brought.refusal(asked, "ada") is not None
-        assert brought.refusal(asked, LOCAL) is None
-        now[0] = uploads.HOUR_S + 1
-        assert brought.refusal(asked, "ada") is None
+def begun(serving: Serving, client: httpx.Client, size: int) -> Connection:
+    """An upload that says how long it is, and of which nothing comes before the server asks for it."""
+    connection = Connection(urlsplit(serving.url).netloc, timeout=60)
+    connection.putrequest("POST", "/gradio_api/upload")
+    cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    heads = {"Cookie": cookies, "Content-Type": "multipart/form-data; boundary=x", "Expect": "100-continue"}
+    for name, value in (heads | {"Content-Length": str(size)}).items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    return connection
+
+
+def test_a_request_longer_than_a_file_may_be_is_refused_by_its_head(serving: Serving) -> None:
+    connection = begun(serving, serving.artist().client, 2**31)
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_what_was_announced_and_never_came_locks_nobody_out(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MOST_AN_HOUR", 5000)
+    ada = serving.artist().client
+    connection = begun(serving, ada, 4000)
+    assert b"100 Continue" in connection.sock.recv(1000), "it was let in"
+    connection.close()
+    files = {"files": ("x.png", b"x" * 3000)}
+    tries = (ada.post("/gradio_api/upload", files=files).status_code for _ in range(200))
+    assert 200 in tries, "as soon as the server has seen that the connection is gone"
+
+
+@pytest.mark.parametrize("path", ["cancel", "reset", "upload_progress", "reset/"])
+def test_no_other_body_is_read_without_end(serving: Serving, path: str) -> None:
+    """Chunked, so that its head does not say how long it is."""
+    pieces = (b"x" * 2**16 for _ in range(40))
+    answer = serving.artist().client.post(f"/gradio_api/{path}", content=pieces)
+    assert (answer.status_code, "longer than anything that the page sends" in answer.text) == (413, True)
 
 
 def test_at_home_nobody_logs_in_but_another_name_for_this_machine_is_not_home(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from components.schema import MOST_BYTES
 from tests.auditing import audited, opened, reached
 from tests.components.serving import FILE, Refused, Serving, Tab
 
@@ -71,6 +72,9 @@ def tried(tab: Tab, path: str) -> bytes:
             answers.append(tab.do(name, data))
         except Refused as error:
             answers.append(str(error))
+        event = tab.event(name)
+        body = {"data": data, "fn_index": event._id, "session_hash": tab.session}
+        answers.append(tab.client.post(f"/gradio_api/run/{event.api_name}/", json=body).text)
     for start in ("file=", "file/", "static/", "../assets/", "../static/", "../svelte/"):
         for part in (quote(path, safe="/:"), quote(path, safe=""), path.encode("ascii", "ignore").decode()):
             with_nothing_strange = "".join(sign for sign in part if sign.isprintable() and sign not in " ?#")
@@ -146,6 +150,18 @@ def named_in_a_picture(address: str) -> bytes:
     note.add_itxt("XML:com.adobe.xmp", f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a href="{address}"/></x:xmpmeta>')
     Image.new("RGB", (64, 64)).save(file, "PNG", pnginfo=note)
     return file.getvalue()
+
+
+def test_a_slash_at_the_end_of_a_route_leads_past_no_check(tab: Tab) -> None:
+    event = tab.event("fill")
+    address = f"http://{HOST}/x.png"
+    body = {"data": [{"path": address, "meta": FILE}], "fn_index": event._id, "session_hash": tab.session}
+    for route in (f"run/{event.api_name}/", "run/predict/", "run/predict"):
+        with audited() as seen:
+            answer = tab.client.post(f"/gradio_api/{route}", json=body)
+        assert (answer.status_code, "not on the server" in answer.text) == (400, True), answer.text
+        assert HOST not in {host for host, _ in reached(seen)}
+        assert tab.client.post(f"/gradio_api/{route}", content=b"x" * (MOST_BYTES + 1)).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,24 @@ def test_another_secret_makes_other_links(tmp_path: Path) -> None:
     token, _ = Links(tmp_path).make(Role.ARTIST, DAY_S)
     (tmp_path / "secret").write_bytes(b"short")
     assert Links(tmp_path).find(token) is None
+
+
+def test_a_name_is_signed_here_and_nowhere_else(tmp_path: Path) -> None:
+    links, elsewhere = Links(tmp_path / "one"), Links(tmp_path / "two")
+    signed = links.signed("ada")
+    assert signed.startswith("ada.")
+    assert signed == links.signed("ada") == Links(tmp_path / "one").signed("ada")
+    assert signed not in (elsewhere.signed("ada"), links.signed("eve"))
+
+
+def test_links_end_with_the_one_they_were_made_by(tmp_path: Path) -> None:
+    links = Links(tmp_path)
+    _, parent = links.make(Role.ARTIST, DAY_S)
+    watching, child = links.make(Role.WATCHER, DAY_S, run="r", by=parent.id)
+    free, _ = links.make(Role.WATCHER, DAY_S, run="r")
+    assert links.is_good(child)
+    assert not links.revoke("")
+    assert links.revoke(parent.id)
+    assert not links.is_good(child)
+    assert links.find(watching) is None
+    assert links.find(free)

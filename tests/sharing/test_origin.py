@@ -27,6 +27,8 @@ HOST = "studio.example:7860"
         ({"origin": f"https://{HOST}.evil.example"}, False, False),
         ({"origin": f"https://evil.example/{HOST}"}, False, False),
         ({"origin": f"file://{HOST}"}, False, False),
+        ({"origin": "http://["}, False, False),
+        ({"origin": "http://[x]/"}, True, False),
         ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, False, False),
         ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, True, True),
         ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, True, False),
@@ -49,6 +51,7 @@ def test_only_this_page_and_programs_change_anything(headers: dict[str, str], sa
         ("127.0.0.1", "127.0.0.1.evil.example:7860", {}, False),
         ("127.0.0.1", "127.0.0.1:7860", {"x-forwarded-for": "127.0.0.1"}, False),
         ("", "", {}, False),
+        ("127.0.0.1", "[", {}, False),
     ],
 )
 def test_who_sits_at_this_machine(address: str, host: str, headers: dict[str, str], here: bool) -> None:
