@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.errors import RequestRefused
 from studio.limits import Limits, check
-from studio.presets import AUTOMATIC, SAMPLERS, known_as, schedules_of
+from studio.presets import AUTOMATIC, SAMPLERS, labelled, schedules_of
 from studio.request import MAX_SEED, TEMPLATES, GenerationRequest
 
 CHUNK = "parameters"
@@ -150,11 +150,10 @@ def to_fields(found: dict[str, str]) -> dict[str, Any]:
         sides = int(match[1]), int(match[2])
         if all(LIMITS.smallest_side <= side <= LIMITS.side and side % 8 == 0 for side in sides):
             fields["width"], fields["height"] = sides
-    sampler, schedule = known_as(found.get("Sampler", ""))
-    schedule = found.get("Schedule type", schedule or AUTOMATIC)
-    if sampler in SAMPLERS:
+    solver = labelled({"sampler": found.get("Sampler", ""), "schedule": found.get("Schedule type", "")})
+    if (sampler := solver["sampler"]) in SAMPLERS:
         fields["sampler"] = sampler
-        fields["schedule"] = schedule if schedule in schedules_of(sampler) else AUTOMATIC
+        fields["schedule"] = solver["schedule"] if solver["schedule"] in schedules_of(sampler) else AUTOMATIC
         if fields.get("steps", 0) > SAMPLERS[sampler].most_steps:
             del fields["steps"]
     if "Model" in found:
