@@ -126,7 +126,7 @@ class Gallery:
         except (OSError, StudioError):
             return {}
         return {
-            "src": "data:image/png;base64," + base64.b64encode(content).decode(),
+            "src": f"data:{pictures.MIME[file.suffix.lower()]};base64," + base64.b64encode(content).decode(),
             "name": archive.name_of(kept),
             "clip": served.address(clip) if (clip := beside(file)) else "",
             "infotext": text,
@@ -179,7 +179,7 @@ class Gallery:
             gr.Error: if it is not here.
         """
         kept = self._asked_for(request, event)
-        with Image.open(self._collection.file(kept), formats=["PNG"]) as picture:
+        with Image.open(self._collection.file(kept), formats=pictures.KINDS) as picture:
             return picture.convert("RGB")
 
     def zip(self, request: gr.Request, event: gr.EventData) -> str:

@@ -1,4 +1,4 @@
-"""Infotext: the settings of a picture as the AUTOMATIC1111 web UI writes them into PNG files."""
+"""Infotext: the settings of a picture as the AUTOMATIC1111 web UI writes them into its files."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from studio.errors import StudioError
 from studio.gallery import infotext
 from studio.gallery.collection import TRASH, Collection
 from studio.gallery.kept import Kept
-from studio.gallery.pictures import LOCAL, folder_of, owner_of, read_header
+from studio.gallery.pictures import LOCAL, MIME, folder_of, owner_of, read_header
 from studio.request import GenerationRequest
 
 log = logging.getLogger("stepwise")
@@ -54,7 +54,7 @@ def reconcile(collection: Collection, before: float, stopped: Callable[[], bool]
 
 
 def _files(root: Path, before: float) -> Iterator[Path]:
-    """PNG files below an outputs folder that are older than that; links are not followed."""
+    """Pictures below an outputs folder that are older than that; links are not followed."""
     for top in (folder_of(root, LOCAL), root / "people"):
         for folder, _, names in os.walk(top):
             for name in names:
@@ -66,7 +66,7 @@ def _files(root: Path, before: float) -> Iterator[Path]:
                     continue
                 if name.endswith(UNFINISHED):
                     path.unlink(missing_ok=True)
-                elif name.endswith(".png"):
+                elif path.suffix.lower() in MIME:
                     yield path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,10 +20,11 @@ from components.gallery import Gallery
 from components.visitors import Visitors
 from studio.gallery.collection import Collection
 from studio.gallery.kept import Kept
-from studio.gallery.pictures import read_infotext
+from studio.gallery.pictures import LOCAL, read_infotext
+from studio.gallery.reconcile import reconcile
 from tests.components.test_visitors import request
 from tests.gallery.faults import Refusing
-from tests.gallery.kept import keep, opened
+from tests.gallery.kept import keep, opened, written_by_the_web_ui
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -84,6 +86,18 @@ def test_an_owner_sees_the_picture_as_it_is_on_disk(page: Page, hers: Kept) -> N
     assert full["infotext"] == read_infotext(page.collection.file(hers))
     small = page.ask("thumbs", page.ada, ids=[hers.id])[str(hers.id)]
     assert Image.open(io.BytesIO(base64.b64decode(small.split(",")[1]))).size == (16, 16)
+
+
+def test_a_jpeg_of_the_web_ui_is_looked_at_and_started_from(page: Page) -> None:
+    file = written_by_the_web_ui(page.collection.outputs, "1.jpg", "JPEG", "a fox\nSteps: 20, Seed: 4, CFG scale: 7")
+    reconcile(page.collection, time.time(), lambda: False)
+    (found,), session = page.collection.history.page(LOCAL), Visitors(public=False)
+    gallery = Gallery(SimpleNamespace(collection=page.collection), session)  # type: ignore[arg-type]
+    full = gallery.picture({"id": found.id}, LOCAL)
+    assert full["src"] == "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()
+    assert full["infotext"].startswith("a fox")
+    assert full["name"].endswith(".jpg")
+    assert gallery.start_from(request(), event(id=found.id)).size == (40, 24)
 
 
 @pytest.mark.parametrize("visitor", ["eve", "nobody", "none"])
