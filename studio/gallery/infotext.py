@@ -157,10 +157,15 @@ def to_fields(found: dict[str, str]) -> dict[str, Any]:
         if fields.get("steps", 0) > SAMPLERS[sampler].most_steps:
             del fields["steps"]
     if "Model" in found:
-        fields["model"] = found["Model"].encode(errors="replace").decode()[:LONGEST_NAME]
+        fields["model"] = plain(found["Model"])
     if (vae := found.get("VAE", "")) not in NO_VAE:
-        fields["vae"] = VAE_ENDING.sub("", vae).encode(errors="replace").decode()[:LONGEST_NAME]
+        fields["vae"] = plain(VAE_ENDING.sub("", vae))
     return fields | _drawn(found.get("Stepwise", ""))
+
+
+def plain(text: str) -> str:
+    """A name as it may be shown and kept: not longer than names are, without broken characters."""
+    return text.encode(errors="replace").decode()[:LONGEST_NAME]
 
 
 def _drawn(text: str) -> dict[str, Any]:

@@ -89,13 +89,9 @@ def _read(collection: Collection, path: Path) -> Kept | None:
         run=run[1] if run else "",
         owner=owner_of(where.parts[1]) if where.parts[0] == "people" else LOCAL,
         path=where.as_posix(),
-        model_hash=_plain(found.get("Model hash", "")),
+        model_hash=infotext.plain(found.get("Model hash", "")),
         size=size,
     )
     # What the picture says, or nothing: a sampler we do not have is not one of ours.
-    sampler = fields.get("sampler") or _plain(found.get("Sampler", ""))
+    sampler = fields.get("sampler") or infotext.plain(found.get("Sampler", ""))
     return replace(kept, width=width, height=height, sampler=sampler, model=fields.get("model", ""))
-
-
-def _plain(text: str) -> str:
-    return text.encode(errors="replace").decode()[: infotext.LONGEST_NAME]

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ EMBEDDED = "stepwise-embedded"
 EMBEDDED_QUICK = "stepwise-embedded-4-steps"
 EMBEDDED_CONTROL = "stepwise-lines"
 EMBEDDED_FOLDER = Path(__file__).parent.parent.parent / "assets" / "embedded"
+SHORT_HASH = re.compile("[0-9A-Fa-f]{10,64}")
+"""As the web UI writes it into pictures; its older one, of 8 digits, is no beginning of a SHA-256."""
 RESCAN_SECONDS = 20.0
 BUSY_SECONDS = 0.1
 """How long the hashing stands aside before it asks again."""
@@ -207,6 +210,15 @@ class Library:
             return FITTING[name]
         path = self._folders().get(name)
         return next((FITTING.get(found.nature.family) for found in self.found if found.path == path), None)
+
+    def known_as(self, name: str, short_hash: str = "") -> str:
+        """What the model that a picture names is called here: by that name, or else one whose SHA-256, which must be
+        known already, begins with these digits; empty where it is not here."""
+        painted = self.painted_as()
+        if name in painted.values() or not SHORT_HASH.fullmatch(short_hash):
+            return name if name in painted.values() else ""
+        known = (model for path, model in painted.items() if self.hashes.known(path).startswith(short_hash.lower()))
+        return next(known, "")
 
     def edits(self, name: str) -> bool:
         """Whether a model looks at a picture while it paints from noise, instead of starting from it."""

@@ -139,7 +139,8 @@ def test_what_was_thrown_away_is_seen_by_its_owner_and_brought_back(page: Page, 
 
 def test_its_events_go_by_whose_request_it_is(page: Page, hers: Kept, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
-    assert page.gallery.settings_of(request("user-ada"), event(id=hers.id))["seed"] == 7
+    fields, named = page.gallery.settings_of(request("user-ada"), event(id=hers.id))
+    assert (fields["seed"], named.sampler, named.model_hash) == (7, "DPM++ 2M", "0a1b")
     assert page.gallery.start_from(request("user-ada"), event(id=hers.id)).size == (16, 16)
     first, second = (Path(page.gallery.zip(request("user-ada"), event(ids=[hers.id]))) for _ in range(2))
     assert second.is_relative_to(tmp_path / "served")
