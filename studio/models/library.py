@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,7 +132,7 @@ class Library:
         return CLIP_TOKENIZER if path.is_file() else path / "tokenizer"
 
     def loras(self, prompt: str) -> tuple[Lora, ...]:
-        """The LoRAs that a prompt's tags ask for, by the names of their files.
+        """The LoRAs that a prompt's tags ask for, by the names of their files or as the web UI calls them.
 
         Raises:
             RequestRefused: if there is none of that name, or its file is gone.
@@ -140,10 +140,10 @@ class Library:
         there = self.of_kind(Kind.LORA)
         found = []
         for tag in lora_tags(prompt)[1]:
-            if tag.name not in there:
+            if (lora := _asked_for(tag.name, there)) is None:
                 known = f"There are: {', '.join(sorted(there))}." if there else "There are none here."
                 raise RequestRefused("prompt", f"There is no LoRA of the name {tag.name!r}. {known}")
-            path = there[tag.name].path
+            path = lora.path
             try:
                 changed = path.stat().st_mtime_ns
             except OSError:
@@ -366,6 +366,14 @@ def _by_name(models: Iterable[Found], taken: Collection[str] = ()) -> dict[str, 
         known = found.name in named or found.name in taken
         named.setdefault(f"{found.name} ({found.path.parent.name})" if known else found.name, found)
     return named
+
+
+def _asked_for(name: str, loras: Mapping[str, Found]) -> Found | None:
+    """The LoRA that a tag means: the one of that file name, else the only one of that alias, else the one of that file
+    name in another case."""
+    aliased = [found for found in loras.values() if found.alias == name]
+    in_any_case = (found for known, found in loras.items() if known.casefold() == name.casefold())
+    return loras.get(name) or (aliased[0] if len(aliased) == 1 else next(in_any_case, None))
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -71,6 +71,8 @@ class Found:
     size: int
     """Bytes of a single file; 0 for a folder."""
     title: str = ""
+    alias: str = ""
+    """The name that a LoRA's trainer gave it, by which the web UI asks for it unless it is told otherwise."""
     licence: str = ""
     trigger_words: str = ""
     base_model: str = ""
@@ -211,6 +213,7 @@ def _describe_file(path: Path) -> Found:
         replace(nature, family=edition(nature.family, path.stem)),
         _size(path),
         title=told("modelspec.title", "ss_output_name") or outside.title,
+        alias=told("ss_output_name"),
         licence=told("modelspec.license", "general.license"),
         trigger_words=outside.trigger_words or said(_trigger_words(header)),
         base_model=told("modelspec.architecture", "ss_sd_model_name", "ss_base_model_version") or outside.base_model,

@@ -10,6 +10,7 @@ import numpy
 import pytest
 from safetensors.numpy import save_file
 
+from studio.errors import RequestRefused
 from studio.models.family import Kind
 from studio.models.hashes import Hashes
 from studio.models.library import EMBEDDED, EMBEDDED_QUICK, Library
@@ -96,6 +97,24 @@ def test_models_are_listed_by_kind_and_name_without_those_that_cannot_be_read(tm
     assert (loras["fox"].base_model, loras["fox (b)"].base_model) == ("sd_v1", "")
     assert list(library.of_kind(Kind.CHECKPOINT)) == ["mine"]
     assert library.of_kind(Kind.UNKNOWN) == {}
+
+
+def test_a_lora_is_asked_for_by_its_file_by_its_alias_and_in_any_case(tmp_path: Path) -> None:
+    lora(tmp_path / "Ink_drawing_v2.safetensors", {"ss_output_name": "ink"})
+    lora(tmp_path / "oil.safetensors", {"ss_output_name": "last"})
+    lora(tmp_path / "chalk.safetensors", {"ss_output_name": "last"})
+    lora(tmp_path / "pen.safetensors", {"ss_output_name": "oil"})
+    library = Library([tmp_path])
+    library.rescan()
+
+    def asked(name: str) -> str:
+        (found,) = library.loras(f"a cat <lora:{name}:0.8>")
+        return found.path.stem
+
+    assert [asked(name) for name in ("Ink_drawing_v2", "ink", "ink_DRAWING_v2")] == ["Ink_drawing_v2"] * 3
+    assert [asked("oil"), asked("OIL")] == ["oil"] * 2, "a file's name goes before another one's alias"
+    with pytest.raises(RequestRefused, match="no LoRA of the name 'last'"):
+        asked("last")
 
 
 def test_files_are_hashed_and_what_cannot_be_read_is_not(tmp_path: Path) -> None:
