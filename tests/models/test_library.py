@@ -167,6 +167,43 @@ def test_of_the_hubs_cache_only_whole_snapshots_are_listed(tmp_path: Path, monke
     assert list(hub_cache()) == ["whole"]
 
 
+def test_of_the_hubs_cache_parts_and_loras_are_listed_by_their_repositories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def repository(name: str, config: dict[str, object], *files: str) -> None:
+        folder = tmp_path / f"models--somebody--{name}"
+        snapshot, blobs = folder / "snapshots" / ("a" * 40), folder / "blobs"
+        for each in (snapshot, blobs, folder / "refs"):
+            each.mkdir(parents=True)
+        (folder / "refs" / "main").write_text("a" * 40)
+        if config:
+            (snapshot / "config.json").write_text(json.dumps(config))
+        for file in files:
+            lora(blobs / file) if "lora" in file else save_file({"a": numpy.zeros(1)}, blobs / file)
+            (snapshot / file).symlink_to(blobs / file)
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    weights = "diffusion_pytorch_model.safetensors"
+    repository("a-vae", {"_class_name": "AutoencoderKL", "latent_channels": 4}, weights)
+    repository("canny", {"_class_name": "ControlNetModel", "cross_attention_dim": 768}, weights)
+    repository("coming", {"_class_name": "ControlNetModel"})
+    repository("reader", {"architectures": ["CLIPTextModel"]}, "model.safetensors")
+    repository("ink", {}, "pytorch_lora_weights.safetensors", "something.safetensors")
+    repository("two", {}, "4-steps-lora.safetensors", "8-steps-lora.safetensors")
+    library = Library([], hub=True)
+    library.rescan()
+    kinds = {found.name: (found.nature.kind, found.nature.family, found.problem) for found in library.found}
+    assert kinds == {
+        "a-vae": (Kind.VAE, "", ""),
+        "canny": (Kind.CONTROLNET, "SD 1.x", ""),
+        "ink": (Kind.LORA, "SD 1.x", ""),
+        "two 4-steps-lora": (Kind.LORA, "SD 1.x", ""),
+        "two 8-steps-lora": (Kind.LORA, "SD 1.x", ""),
+    }
+    assert "canny" in library.controls
+    assert library.loras("a fox <lora:ink:1>")[0].path.name == "pytorch_lora_weights.safetensors"
+
+
 def test_a_folder_is_a_model_itself_and_settings_of_other_programs_are_none(tmp_path: Path) -> None:
     pipeline(tmp_path / "sdxl", "StableDiffusionXLPipeline", cross_attention_dim=2048)
     lora(tmp_path / "webui" / "extra" / "fox.safetensors")
