@@ -184,9 +184,9 @@ class Library:
         return (source.lender or PRESETS / "configs" / WHOLE_FILES.get(source.nature.family, "")) / "vae"
 
     def embeddings(self, prompts: Sequence[str]) -> list[tuple[str, Path]]:
-        """The textual inversions whose names stand in the prompts, and their files."""
-        there = self.of_kind(Kind.TEXTUAL_INVERSION)
-        return [(name, there[name].path) for name in named_in(prompts, list(there))]
+        """The textual inversions whose names stand in the prompts, not in the tags of LoRAs there, and their files."""
+        there, words = self.of_kind(Kind.TEXTUAL_INVERSION), [lora_tags(prompt)[0] for prompt in prompts]
+        return [(name, there[name].path) for name in named_in(words, list(there))]
 
     def native_side(self, name: str) -> int:
         """The side, in pixels, of the pictures a model was trained on; read from its
