@@ -19,6 +19,7 @@ from components import fitting, footer, how, recent, stage, tree
 from components.access import is_let_in
 from components.controls import LOCKED
 from components.exports import Exports
+from components.filling import Filling
 from components.form import Form, fields_of, whole_number
 from components.listening import caught_up, renew
 from components.loading import Downloading
@@ -29,7 +30,6 @@ from studio import GenerationRequest, Run, Studio, advice, limits
 from studio.canvas import preprocess
 from studio.errors import StudioError
 from studio.few_steps import in_few_steps
-from studio.gallery import infotext, pictures
 from studio.request import MAX_SEED
 from studio.timeline import compare
 
@@ -48,6 +48,8 @@ class Bindings:
 
     def __init__(self, studio: Studio, visitors: Visitors, form: Form) -> None:
         self._studio, self._visitors, self._form = studio, visitors, form
+        self.filling = Filling(studio, visitors, form)
+        """What fills the controls."""
         self._viewers, self._catching_up, self._exports = Viewers(), threading.Lock(), Exports(studio)
 
     # Painting
@@ -261,21 +263,12 @@ class Bindings:
         except StudioError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    def settings_of(self, request: gr.Request) -> tuple[Any, ...]:
+    def settings_of(self, request: gr.Request, chosen: str) -> tuple[Any, ...]:
         """The controls as they were for the run that is shown."""
         run = self._shown(request)
         if run is None:
             raise gr.Error("There is no run to take settings from yet.", print_exception=False)
-        return self.filled(request, fields_of(run.request))
-
-    def filled(self, request: gr.Request, fields: dict[str, Any]) -> tuple[Any, ...]:
-        """Start picture and mask for the canvas, and every widget, from a request's fields; of pictures
-        only those of whoever asks."""
-        owner = self._visitors.owner(request)
-        sent = self._form.sent(fields, owner)
-        if fields.get("image") and sent[0] is None:
-            gr.Warning("The picture this started from is not among yours here: bring it to the canvas.")
-        return sent + self._form.filled(fields, owner)
+        return self.filling.filled(request, fields_of(run.request), chosen)
 
     def differences(self, request: gr.Request, *values: Any) -> str:
         """What a branch would change, in a few words."""
@@ -367,16 +360,6 @@ class Bindings:
             gr.Info("There is no picture yet whose seed could be used.")
             return SKIP, SKIP
         return LOCKED, newest[0].seed
-
-    def fill(self, request: gr.Request, path: str) -> tuple[Any, ...]:
-        """The controls from a picture's infotext."""
-        try:
-            text = pictures.read_infotext(Path(path))
-        except StudioError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        if not text:
-            raise gr.Error("This picture carries no settings.", print_exception=False)
-        return self.filled(request, infotext.to_fields(infotext.parse(text)))
 
     # The canvas
 

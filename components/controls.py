@@ -12,6 +12,7 @@ from components import suggestions
 from components.drawing import Drawing
 from components.fitting import OWN_VAE
 from components.suggestions import EXAMPLES
+from studio.gallery.pictures import MIME
 from studio.limits import Limits
 from studio.presets import AUTOMATIC, SAMPLERS, SCHEDULES
 from studio.request import GenerationRequest
@@ -187,7 +188,7 @@ def build(models: list[str], drawing: Drawing, styles: Sequence[str] = ()) -> tu
         reuse = gr.Button("Reuse last", size="md", min_width=90, elem_id="reuse")
     loops, variation_seed, variation_strength = _variations()
     with gr.Row():
-        open_picture = gr.UploadButton("Settings from PNG", file_types=[".png"], size="md", elem_id="open-picture")
+        open_picture = gr.UploadButton("Settings from a picture", file_types=[*MIME], size="md", elem_id="open-picture")
         open_run = gr.UploadButton("Open a run", file_types=[".stepwise"], size="md", elem_id="open-run")
     controls = Controls(
         prompt,

@@ -22,6 +22,7 @@ from components import served
 from components.form import fields_of
 from components.latest import Latest
 from components.stage import ASSETS, data_uri
+from components.standing_in import Named
 from components.visitors import Visitors
 from studio import GenerationRequest, Studio
 from studio.clips import beside
@@ -122,7 +123,7 @@ class Gallery:
         except (OSError, StudioError):
             return {}
         return {
-            "src": "data:image/png;base64," + base64.b64encode(content).decode(),
+            "src": f"data:{pictures.MIME[file.suffix.lower()]};base64," + base64.b64encode(content).decode(),
             "name": archive.name_of(kept),
             "clip": served.address(clip) if (clip := beside(file)) else "",
             "infotext": text,
@@ -156,17 +157,19 @@ class Gallery:
 
     # Events
 
-    def settings_of(self, request: gr.Request, event: gr.EventData) -> dict[str, Any]:
-        """The fields of the request that makes a picture.
+    def settings_of(self, request: gr.Request, event: gr.EventData) -> tuple[dict[str, Any], Named]:
+        """The fields of the request that makes a picture, and what else it names.
 
         Raises:
             gr.Error: if it is not here.
         """
         kept = self._asked_for(request, event)
         try:
-            return fields_of(GenerationRequest.from_json(kept.request))
+            fields = fields_of(GenerationRequest.from_json(kept.request)) | {"model": kept.model}
+            return fields, Named(model_hash=kept.model_hash, sampler=kept.sampler)
         except ValueError:  # of another version: what its infotext says
-            return infotext.to_fields(infotext.parse(pictures.read_infotext(self._collection.file(kept))))
+            found = infotext.parse(pictures.read_infotext(self._collection.file(kept)))
+            return infotext.to_fields(found), Named.of(found)
 
     def start_from(self, request: gr.Request, event: gr.EventData) -> Image.Image:
         """A picture, to start from.
@@ -175,7 +178,7 @@ class Gallery:
             gr.Error: if it is not here.
         """
         kept = self._asked_for(request, event)
-        with Image.open(self._collection.file(kept), formats=["PNG"]) as picture:
+        with Image.open(self._collection.file(kept), formats=pictures.KINDS) as picture:
             return picture.convert("RGB")
 
     def zip(self, request: gr.Request, event: gr.EventData) -> str:

@@ -115,7 +115,7 @@ def _look(made: Bindings, controls: Controls, actions: Actions, branching: Branc
     parts.tree.pick(made.open, outputs=results, **QUICK).then(made.develop, outputs=parts.stage, **STREAM)
     parts.tree.keep(made.export, outputs=parts.download, **PRIVATE).then(None, js=CLICK_DOWNLOAD)
     sent = [parts.drawn.sent_picture, parts.drawn.sent_mask]
-    parts.tree.take(made.settings_of, outputs=[*sent, *controls.inputs()], **QUICK).then(
+    parts.tree.take(made.settings_of, controls.model, [*sent, *controls.inputs()], **QUICK).then(
         None, _as_it_was(controls, sent), js=AS_IT_WAS
     )
     parts.stage.start_from(made.start_from, outputs=sent[0], **QUICK).then(None, sent[:1], js=ON_CANVAS)
@@ -143,7 +143,8 @@ def _fill(made: Bindings, controls: Controls, actions: Actions, drawn: DrawingAc
         example.click(None, example, controls.prompt, js="(text) => text", **PRIVATE)
     actions.reuse.click(made.reuse, outputs=[controls.seed_mode, controls.seed], **QUICK)
     sent = [drawn.sent_picture, drawn.sent_mask]
-    filled = actions.open_picture.upload(made.fill, actions.open_picture, [*sent, *controls.inputs()], **QUICK)
+    told, widgets = [actions.open_picture, controls.model], [*sent, *controls.inputs()]
+    filled = actions.open_picture.upload(made.filling.fill, told, widgets, **QUICK)
     filled.then(None, _as_it_was(controls, sent), js=AS_IT_WAS)
     controls.model.input(made.fitted, controls.model, _decided(controls), **QUICK)
     controls.sampler.input(fitting.schedule_menu, [controls.sampler, controls.schedule], controls.schedule, **QUICK)
@@ -210,11 +211,12 @@ def bind_gallery(
 ) -> None:
     """Tie what the gallery sends to the controls, or has downloaded."""
 
-    def take(request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
-        return made.filled(request, browsing.settings_of(request, event))
+    def take(request: gr.Request, event: gr.EventData, chosen: str) -> tuple[Any, ...]:
+        fields, named = browsing.settings_of(request, event)
+        return made.filling.filled(request, fields, chosen, named)
 
     sent = [drawn.sent_picture, drawn.sent_mask]
-    gallery.take(take, outputs=[*sent, *controls.inputs()], **QUICK).then(
+    gallery.take(take, controls.model, [*sent, *controls.inputs()], **QUICK).then(
         None, _as_it_was(controls, sent), js=AS_IT_WAS
     )
     gallery.start_from(browsing.start_from, outputs=sent[0], **QUICK).then(None, sent[:1], js=ON_CANVAS)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from studio import GenerationRequest, Run, Settings, Studio
 from studio.errors import StudioError
 from studio.events import Cancelled, Failed, Step
-from studio.presets import SCHEDULES, known_as
+from studio.presets import AUTOMATIC, SCHEDULES, schedule_known_as
 
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(GenerationRequest)}
 NUMBERS = (("steps", int), ("cfg_scale", float), ("width", int), ("height", int), ("seed", int))
@@ -41,7 +41,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     add("prompt")
     add("--negative-prompt", default="")
     add("--sampler", default=DEFAULTS["sampler"], help="label or alias, such as 'Euler a' or k_euler_a")
-    add("--schedule", default=None, choices=SCHEDULES)
+    add("--schedule", type=schedule_known_as, default=AUTOMATIC, choices=SCHEDULES)
     for name, kind in NUMBERS:
         add(f"--{name.replace('_', '-')}", type=kind, default=DEFAULTS[name])
     add("--model", default=DEFAULTS["model"])
@@ -58,7 +58,7 @@ def _add_branch(parser: argparse.ArgumentParser) -> None:
     add("--prompt")
     add("--negative-prompt")
     add("--sampler")
-    add("--schedule", choices=SCHEDULES)
+    add("--schedule", type=schedule_known_as, choices=SCHEDULES)
     add("--cfg-scale", type=float)
     _add_outputs(parser)
 
@@ -72,22 +72,17 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 
 def _generate(studio: Studio, given: argparse.Namespace) -> Run:
-    sampler, schedule = known_as(given.sampler)
-    values = {name: getattr(given, name) for name in ("prompt", "negative_prompt", "model")}
+    values = {name: getattr(given, name) for name in ("prompt", "negative_prompt", "model", "sampler", "schedule")}
     values |= {name: getattr(given, name) for name, _ in NUMBERS}
-    request = GenerationRequest(sampler=sampler, schedule=given.schedule or schedule or "Automatic", **values)
-    return _painted(studio.submit(studio.styled(request, given.style)), given)
+    return _painted(studio.submit(studio.styled(GenerationRequest(**values), given.style)), given)
 
 
 def _branch(studio: Studio, given: argparse.Namespace) -> Run:
     changes = {
         name: getattr(given, name)
-        for name in ("prompt", "negative_prompt", "schedule", "cfg_scale", "remaining", "noise_seed")
+        for name in ("prompt", "negative_prompt", "sampler", "schedule", "cfg_scale", "remaining", "noise_seed")
         if getattr(given, name) is not None
     }
-    if given.sampler:
-        changes["sampler"], schedule = known_as(given.sampler)
-        changes |= {"schedule": schedule} if schedule and not given.schedule else {}
     return _painted(studio.branch(studio.open(given.run), given.at, **changes), given)
 
 

@@ -39,8 +39,7 @@ from studio.models.shelf import Shelf
 from studio.output import Output
 from studio.pace import Pace
 from studio.prompting.composition import parts
-from studio.prompting.embeddings import Vocabulary
-from studio.prompting.embeddings import load as embedding
+from studio.prompting.embeddings import Vocabulary, fitting
 from studio.request import GenerationRequest
 from studio.run import Run
 from studio.settings import Settings
@@ -181,9 +180,8 @@ class Engine:
         maps = [control_map(self._inputs.get(unit.image), unit.resize_mode, request, start) for unit in request.control]
         loras = self._library.loras(request.prompt)
         asked = self._library.embeddings((request.prompt, request.negative_prompt))
-        widths = model.family.word_widths
-        embeddings = tuple(embedding(name, path, widths) for name, path in asked if widths)
-        return Given(start, tuple(one.module for one in controls), tuple(maps), loras, embeddings)
+        embeddings, notes = fitting(asked, model.family.word_widths)
+        return Given(start, tuple(one.module for one in controls), tuple(maps), loras, embeddings, notes)
 
     def _admit(self) -> None:
         for run in self._jobs.waiting():
@@ -253,7 +251,7 @@ class Engine:
             run.midway = resumed.midway if resumed else START
             run.weights_hash = model.weights_hash
             given = self._given(request, model)
-            run.notes = model.adapters.prepare(given.loras)
+            run.notes = (*model.adapters.prepare(given.loras), *given.notes)
             led = (active.painting.given.loras for active in self._active)
             model.adapters.settle({lora.adapter for loras in (given.loras, *led) for lora in loras})
             painting = Painting(request, model, lambda step: self._see(active, step), resumed, given)

@@ -1,6 +1,8 @@
 """The data in presets/ as values: samplers by the labels people know, and their schedule types."""
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,10 @@ class Sampler:
     most_steps: int = 1_000
     flow: FlowSampler | None = None
     """None where diffusers has none for flow models."""
+
+
+def _letters(label: str) -> str:
+    return re.sub(r"[\W_]", "", label).lower()
 
 
 def _read(name: str) -> Any:
@@ -108,6 +114,7 @@ SAMPLERS: dict[str, Sampler] = {
 }
 FLOW_SAMPLERS = tuple(label for label, sampler in SAMPLERS.items() if sampler.flow)
 """Those for models trained by flow matching."""
+_SCHEDULES = {_letters(label): label for label in SCHEDULES}
 _ALIASES = {alias.lower(): label for label, sampler in SAMPLERS.items() for alias in (label, *sampler.aliases)}
 
 
@@ -150,3 +157,22 @@ def known_as(label: str) -> tuple[str, str | None]:
         if text.lower().endswith(" " + schedule.lower()) and text[: -len(schedule) - 1].lower() in _ALIASES:
             return _ALIASES[text[: -len(schedule) - 1].lower()], schedule
     return _ALIASES.get(text.lower(), text), None
+
+
+def schedule_known_as(label: str) -> str:
+    """The schedule type that a label means, whatever its case and what stands between its words: "sgm_uniform" and
+    "SGMUniform" are "SGM Uniform". A label nobody knows comes back as it is."""
+    return _SCHEDULES.get(_letters(label), label.strip())
+
+
+def labelled(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Of settings what they tell as ``sampler`` and as ``schedule``, by the labels that their aliases mean. An old
+    fused label tells the schedule type, too, unless another one is told."""
+    meant = {name: told[name] for name in ("sampler", "schedule") if isinstance(told.get(name), str)}
+    if "schedule" in meant:
+        meant["schedule"] = schedule_known_as(meant["schedule"])
+    if "sampler" in meant:
+        meant["sampler"], fused = known_as(meant["sampler"])
+        if fused and meant.get("schedule") in (None, "", AUTOMATIC):
+            meant["schedule"] = fused
+    return meant

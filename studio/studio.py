@@ -37,7 +37,7 @@ from studio.models.download import Downloads
 from studio.models.hashes import Hashes
 from studio.models.library import EMBEDDED, Library
 from studio.models.licences import Licences
-from studio.presets import PRESETS
+from studio.presets import PRESETS, labelled
 from studio.prompting import styles, wildcards
 from studio.prompting.styles import Styles
 from studio.prompting.wildcards import Wildcards
@@ -127,6 +127,7 @@ class Studio:
         """
         if request.branch is not None:
             raise RequestRefused("branch", "A branch is made from its run: use Studio.branch.")
+        request = dataclasses.replace(request, **labelled({"sampler": request.sampler, "schedule": request.schedule}))
         limits.check(request)
         self.library.look_for(request)
         resolved = self.wildcards.chosen(request.resolved())
@@ -170,6 +171,7 @@ class Studio:
         origin, leaving = run.leaving(at, noise_seed)
         if remaining is not None:
             changes["steps"] = steps_taken(leaving.request, at) + remaining
+        changes |= labelled(changes)
         written = {template: "" for field, template in TEMPLATES.items() if field in changes}
         asked = dataclasses.replace(run.request, branch=leaving, **(written | changes))
         limits.check(asked)

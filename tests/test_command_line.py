@@ -16,9 +16,11 @@ from tests.tiny_models import stable_diffusion
 def test_generate_writes_a_picture_and_its_frames(tmp_path: Path) -> None:
     out, frames = tmp_path / "fox.png", tmp_path / "frames"
     asked = ["generate", "a fox in a forest", "--steps", "4", "--sampler", "k_euler_a", "--seed", "5"]
+    asked += ["--schedule", "sgm_uniform"]
     assert main([*asked, "--out", str(out), "--frames", str(frames)]) == 0
     assert Image.open(out).size == (128, 128)
-    assert infotext.parse(pictures.read_infotext(out))["Sampler"] == "Euler a"
+    found = infotext.parse(pictures.read_infotext(out))
+    assert (found["Sampler"], found["Schedule type"]) == ("Euler a", "SGM Uniform")
     assert [path.name for path in sorted(frames.iterdir())] == ["001.jpg", "002.jpg", "003.jpg", "004.jpg"]
 
 

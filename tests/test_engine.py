@@ -91,6 +91,15 @@ def test_the_picture_carries_its_request(studio: Studio) -> None:
     assert GenerationRequest(**fields) == request
 
 
+def test_samplers_and_schedule_types_may_be_called_by_their_aliases(studio: Studio) -> None:
+    run = studio.submit(asked(sampler="DPM++ 2M Karras", steps=2))
+    assert (run.request.sampler, run.request.schedule) == ("DPM++ 2M", "Karras")
+    assert run.result.paths
+    branch = studio.branch(run, 1, sampler="k_euler_a", schedule="sgm_uniform")
+    assert (branch.request.sampler, branch.request.schedule) == ("Euler a", "SGM Uniform")
+    assert branch.result.paths
+
+
 def test_different_jobs_share_forwards_and_stay_themselves(studio: Studio) -> None:
     requests = [
         asked(steps=9, seed=1, sampler="Euler", cfg_scale=2),

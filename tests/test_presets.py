@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import diffusers
 import pytest
 
 from studio import GenerationRequest, limits
 from studio.diffusion.sigmas import SCHEDULES as COMPUTED
-from studio.presets import AUTOMATIC, FITTING, SAMPLERS, SCHEDULES, known_as, schedules_of
+from studio.presets import AUTOMATIC, FITTING, SAMPLERS, SCHEDULES, known_as, labelled, schedules_of
 
 WEB_UI = {
     *("DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 2S a", "DPM++ 3M SDE", "Euler a", "Euler"),
@@ -28,6 +30,7 @@ WEB_UI = {
         ("DPM++ 2M SDE Heun Exponential", ("DPM++ 2M SDE Heun", "Exponential")),
         ("Euler SGM Uniform", ("Euler", "SGM Uniform")),
         ("k_lms karras", ("LMS", "Karras")),
+        ("k_lcm", ("LCM", None)),
         ("Fancy Karras", ("Fancy Karras", None)),
         ("Karras", ("Karras", None)),
         ("", ("", None)),
@@ -35,6 +38,25 @@ WEB_UI = {
 )
 def test_a_label_is_known_by_its_aliases_and_its_old_fused_form(label: str, meant: tuple[str, str | None]) -> None:
     assert known_as(label) == meant
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ({"schedule": "karras"}, {"schedule": "Karras"}),
+        ({"schedule": "SGMUniform"}, {"schedule": "SGM Uniform"}),
+        ({"schedule": " sgm_uniform "}, {"schedule": "SGM Uniform"}),
+        ({"schedule": "Fancy"}, {"schedule": "Fancy"}),
+        ({"sampler": "k_euler_a", "steps": 5}, {"sampler": "Euler a"}),
+        ({"sampler": "DPM++ 2M Karras"}, {"sampler": "DPM++ 2M", "schedule": "Karras"}),
+        ({"sampler": "DPM++ 2M Karras", "schedule": "automatic"}, {"sampler": "DPM++ 2M", "schedule": "Karras"}),
+        ({"sampler": "DPM++ 2M Karras", "schedule": "beta"}, {"sampler": "DPM++ 2M", "schedule": "Beta"}),
+        ({"sampler": ["k_lms"], "schedule": None}, {}),
+        ({}, {}),
+    ],
+)
+def test_settings_are_told_by_aliases(told: dict[str, Any], meant: dict[str, Any]) -> None:
+    assert labelled(told) == meant
 
 
 def test_every_alias_means_one_sampler() -> None:

@@ -8,6 +8,9 @@ from torch.nn import functional
 
 from studio.request import GenerationRequest
 
+LEAST_SINE = 1e-3
+"""Of the angle between two noises: below that the arc is as good as straight, and would be divided by nothing."""
+
 
 def generators(seeds: tuple[int, ...]) -> list[torch.Generator]:
     """A fresh CPU generator for each seed: alone or in a batch, on CPU or GPU, a picture draws
@@ -22,7 +25,8 @@ def starting_noise(shape: tuple[int, ...], sources: list[torch.Generator]) -> Te
 
 def varied(noise: Tensor, request: GenerationRequest) -> Tensor:
     """Starting noise (N, C, h, w) turned towards that of the variation seeds, each picture's on
-    the arc between the two (slerp, Shoemake 1985), where it stays as strong as noise is."""
+    the arc between the two (slerp, Shoemake 1985), where it stays as strong as noise is. Of two that are
+    the same, as one seed given twice makes them, there is no arc: they are mixed."""
     if not request.variation_strength:
         return noise
     shape = tuple(noise.shape[1:])
@@ -30,7 +34,8 @@ def varied(noise: Tensor, request: GenerationRequest) -> Tensor:
     one, two = (functional.normalize(each.flatten(1), dim=1) for each in (noise, other))
     angle = (one * two).sum(1).clamp(-1, 1).acos().view(-1, *[1] * len(shape))
     share = request.variation_strength
-    return (((1 - share) * angle).sin() * noise + (share * angle).sin() * other) / angle.sin()
+    arc = (((1 - share) * angle).sin() * noise + (share * angle).sin() * other) / angle.sin()
+    return torch.where(angle.sin() < LEAST_SINE, noise.lerp(other, share), arc)
 
 
 def states(sources: Sequence[torch.Generator], before: tuple[Tensor, ...] = ()) -> tuple[Tensor, ...]:

@@ -59,6 +59,8 @@ class Given:
     maps: tuple[Image.Image, ...] = ()
     loras: tuple[Lora, ...] = ()
     embeddings: tuple[Embedding, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is to be said of what was named and is not given, a sentence each."""
 
 
 class Painting:

@@ -13,12 +13,13 @@ from studio.gallery.kept import Kept
 
 def name_of(kept: Kept) -> str:
     """What a picture's file is called for whoever downloads it."""
-    return f"{time.strftime('%Y-%m-%d-%H%M%S', time.localtime(kept.made))}-{kept.seed}-{kept.id % 1_000_000:06d}.png"
+    made, ending = time.strftime("%Y-%m-%d-%H%M%S", time.localtime(kept.made)), Path(kept.path).suffix.lower()
+    return f"{made}-{kept.seed}-{kept.id % 1_000_000:06d}{ending}"
 
 
 def write(pictures: Iterable[tuple[Kept, Path]], path: Path) -> None:
     """Write pictures, infotext and all, and the films and sounds that they stand for, into a zip, one
-    after another and as they are: a PNG does not get smaller.
+    after another and as they are: they do not get smaller.
 
     Raises:
         OSError: if it could not be written, or a picture not be read.

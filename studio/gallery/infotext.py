@@ -1,4 +1,4 @@
-"""Infotext: the settings of a picture as the AUTOMATIC1111 web UI writes them into PNG files."""
+"""Infotext: the settings of a picture as the AUTOMATIC1111 web UI writes them into its files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.errors import RequestRefused
 from studio.limits import Limits, check
-from studio.presets import AUTOMATIC, SAMPLERS, known_as, schedules_of
+from studio.presets import AUTOMATIC, SAMPLERS, labelled, schedules_of
 from studio.request import MAX_SEED, TEMPLATES, GenerationRequest
 
 CHUNK = "parameters"
@@ -150,18 +150,22 @@ def to_fields(found: dict[str, str]) -> dict[str, Any]:
         sides = int(match[1]), int(match[2])
         if all(LIMITS.smallest_side <= side <= LIMITS.side and side % 8 == 0 for side in sides):
             fields["width"], fields["height"] = sides
-    sampler, schedule = known_as(found.get("Sampler", ""))
-    schedule = found.get("Schedule type", schedule or AUTOMATIC)
-    if sampler in SAMPLERS:
+    solver = labelled({"sampler": found.get("Sampler", ""), "schedule": found.get("Schedule type", "")})
+    if (sampler := solver["sampler"]) in SAMPLERS:
         fields["sampler"] = sampler
-        fields["schedule"] = schedule if schedule in schedules_of(sampler) else AUTOMATIC
+        fields["schedule"] = solver["schedule"] if solver["schedule"] in schedules_of(sampler) else AUTOMATIC
         if fields.get("steps", 0) > SAMPLERS[sampler].most_steps:
             del fields["steps"]
     if "Model" in found:
-        fields["model"] = found["Model"].encode(errors="replace").decode()[:LONGEST_NAME]
+        fields["model"] = plain(found["Model"])
     if (vae := found.get("VAE", "")) not in NO_VAE:
-        fields["vae"] = VAE_ENDING.sub("", vae).encode(errors="replace").decode()[:LONGEST_NAME]
+        fields["vae"] = plain(VAE_ENDING.sub("", vae))
     return fields | _drawn(found.get("Stepwise", ""))
+
+
+def plain(text: str) -> str:
+    """A name as it may be shown and kept: not longer than names are, without broken characters."""
+    return text.encode(errors="replace").decode()[:LONGEST_NAME]
 
 
 def _drawn(text: str) -> dict[str, Any]:

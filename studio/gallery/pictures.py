@@ -7,7 +7,7 @@ import time
 import warnings
 from pathlib import Path
 
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from studio.clips import Clip, remove_clip
 from studio.durable import whole
@@ -21,6 +21,12 @@ MOST_PIXELS = 64_000_000
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # between the two: a large photograph, and welcome
 PngImagePlugin.MAX_TEXT_MEMORY = 8 * 2**20  # all texts of a PNG together, unpacked
+KINDS = ("PNG", "JPEG", "WEBP")
+"""What the web UI can be told to write, and so what is read."""
+MIME = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
+"""By the endings of such files."""
+COMMENTS = {b"UNICODE\0": "utf-16-be", b"ASCII\0\0\0": "ascii"}
+"""How the UserComment of EXIF begins, and how the rest of it is encoded as the web UI writes it."""
 XMP = "XML:com.adobe.xmp"
 """The PNG text chunk an XMP packet stands in (XMP specification, part 3)."""
 TOO_LARGE = f"This picture is too large: at most {MOST_PIXELS // 1_000_000} megapixels."
@@ -71,29 +77,37 @@ def save(
 
 
 def read_infotext(path: Path) -> str:
-    """The infotext in a PNG somebody offers; empty if it has none. The pixels are never read.
+    """The infotext in a picture somebody offers; empty if it has none. The pixels are never read.
 
     Raises:
-        UnreadablePicture: if it is no PNG, or one of absurd size.
+        UnreadablePicture: if it is none of ``KINDS``, or one of absurd size.
     """
     return read_header(path)[0]
 
 
 def read_header(path: Path) -> tuple[str, tuple[int, int]]:
-    """The infotext in a PNG, which may be empty, and its width and height.
+    """The infotext in a picture, which may be empty, and its width and height.
 
     Raises:
-        UnreadablePicture: if it is no PNG, or one of absurd size.
+        UnreadablePicture: if it is none of ``KINDS``, or one of absurd size.
     """
     try:
-        with Image.open(path, formats=["PNG"]) as picture:
+        with Image.open(path, formats=KINDS) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise UnreadablePicture(TOO_LARGE)
-            text = picture.info.get(infotext.CHUNK, "")
+            text = picture.info.get(infotext.CHUNK, "") if picture.format == "PNG" else _comment(picture)
             return text[: infotext.LONGEST] if isinstance(text, str) else "", picture.size
     except UnreadablePicture:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own limit, while opening
         raise UnreadablePicture(TOO_LARGE) from None
     except Exception as error:  # Pillow raises many kinds for broken files; all mean: not readable
-        raise UnreadablePicture("This file is not a PNG picture that can be read.") from error
+        raise UnreadablePicture("This file is not a PNG, JPEG or WebP picture that can be read.") from error
+
+
+def _comment(picture: Image.Image) -> str:
+    """What stands in the EXIF of a picture as UserComment, up to the length that is read of any infotext."""
+    comment = picture.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    if not isinstance(comment, bytes) or (encoding := COMMENTS.get(comment[:8])) is None:
+        return ""
+    return str(comment[8 : 8 + 2 * infotext.LONGEST], encoding, "replace").strip("\0\ufeff")

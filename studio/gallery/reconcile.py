@@ -15,7 +15,7 @@ from studio.errors import StudioError
 from studio.gallery import infotext
 from studio.gallery.collection import TRASH, Collection
 from studio.gallery.kept import Kept
-from studio.gallery.pictures import LOCAL, folder_of, owner_of, read_header
+from studio.gallery.pictures import LOCAL, MIME, folder_of, owner_of, read_header
 from studio.request import GenerationRequest
 
 log = logging.getLogger("stepwise")
@@ -54,7 +54,7 @@ def reconcile(collection: Collection, before: float, stopped: Callable[[], bool]
 
 
 def _files(root: Path, before: float) -> Iterator[Path]:
-    """PNG files below an outputs folder that are older than that; links are not followed."""
+    """Pictures below an outputs folder that are older than that; links are not followed."""
     for top in (folder_of(root, LOCAL), root / "people"):
         for folder, _, names in os.walk(top):
             for name in names:
@@ -66,7 +66,7 @@ def _files(root: Path, before: float) -> Iterator[Path]:
                     continue
                 if name.endswith(UNFINISHED):
                     path.unlink(missing_ok=True)
-                elif name.endswith(".png"):
+                elif path.suffix.lower() in MIME:
                     yield path
 
 
@@ -89,13 +89,9 @@ def _read(collection: Collection, path: Path) -> Kept | None:
         run=run[1] if run else "",
         owner=owner_of(where.parts[1]) if where.parts[0] == "people" else LOCAL,
         path=where.as_posix(),
-        model_hash=_plain(found.get("Model hash", "")),
+        model_hash=infotext.plain(found.get("Model hash", "")),
         size=size,
     )
     # What the picture says, or nothing: a sampler we do not have is not one of ours.
-    sampler = fields.get("sampler") or _plain(found.get("Sampler", ""))
+    sampler = fields.get("sampler") or infotext.plain(found.get("Sampler", ""))
     return replace(kept, width=width, height=height, sampler=sampler, model=fields.get("model", ""))
-
-
-def _plain(text: str) -> str:
-    return text.encode(errors="replace").decode()[: infotext.LONGEST_NAME]

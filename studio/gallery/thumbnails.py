@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from studio.durable import whole
+from studio.gallery.pictures import KINDS
 
 SIDE = 256
 QUALITY = 82
@@ -50,9 +51,9 @@ class Thumbnails:
 
 
 def own(picture: Path) -> Image.Image:
-    """A picture that the studio wrote itself, not yet decoded.
+    """A picture in the studio's own folder, not yet decoded; another program may have written it there.
 
     Raises:
         OSError: if it is none any more.
     """
-    return Image.open(picture, formats=["PNG"])
+    return Image.open(picture, formats=KINDS)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from studio.models.alone import bare, family_of_layers, purpose
-from studio.models.header import Header
+from studio.models.header import Header, TensorInfo
 
 
 class Kind(StrEnum):
@@ -65,6 +65,8 @@ _FAMILIES = {
 }
 _BY_TEXT_WIDTH = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL"}
 """Columns of the projection that reads the prompt in a U-Net's cross-attention."""
+MOST_WORDS = 128
+"""How many vectors a textual inversion has at most."""
 _LORA_DOWN = (
     ".lora_down.weight",
     ".lora_A.weight",
@@ -127,6 +129,8 @@ def nature_of(header: Header) -> Nature:
         return Nature(Kind.VAE, channels=shape[1] if len(shape) > 1 else 0)
     if names & _TEXT_ENCODER:
         return Nature(Kind.TEXT_ENCODER)
+    if len(names) == 1 and (family := _family_of_words(*header.tensors.values())):
+        return Nature(Kind.TEXTUAL_INVERSION, family)  # trainers call their vectors as they like
     return _checkpoint(header)
 
 
@@ -204,3 +208,10 @@ def _embedding_family(header: Header) -> str:
         return "SDXL"
     found = header.tensors.get("emb_params")
     return _BY_TEXT_WIDTH.get(found.shape[-1], "") if found and found.shape else ""
+
+
+def _family_of_words(tensor: TensorInfo) -> str:
+    """Of one vector or a few, as long as those of a text encoder's words, the encoder's family; else empty."""
+    *count, width = tensor.shape or (0,)
+    few = not count or (len(count) == 1 and 1 <= count[0] <= MOST_WORDS)
+    return _BY_TEXT_WIDTH.get(width, "") if few else ""

@@ -2,8 +2,9 @@
 
 import contextlib
 import hashlib
+import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ EMBEDDED = "stepwise-embedded"
 EMBEDDED_QUICK = "stepwise-embedded-4-steps"
 EMBEDDED_CONTROL = "stepwise-lines"
 EMBEDDED_FOLDER = Path(__file__).parent.parent.parent / "assets" / "embedded"
+SHORT_HASH = re.compile("[0-9A-Fa-f]{10,64}")
+"""As the web UI writes it into pictures; its older one, of 8 digits, is no beginning of a SHA-256."""
 RESCAN_SECONDS = 20.0
 BUSY_SECONDS = 0.1
 """How long the hashing stands aside before it asks again."""
@@ -129,7 +132,7 @@ class Library:
         return CLIP_TOKENIZER if path.is_file() else path / "tokenizer"
 
     def loras(self, prompt: str) -> tuple[Lora, ...]:
-        """The LoRAs that a prompt's tags ask for, by the names of their files.
+        """The LoRAs that a prompt's tags ask for, by the names of their files or as the web UI calls them.
 
         Raises:
             RequestRefused: if there is none of that name, or its file is gone.
@@ -137,10 +140,10 @@ class Library:
         there = self.of_kind(Kind.LORA)
         found = []
         for tag in lora_tags(prompt)[1]:
-            if tag.name not in there:
+            if (lora := _asked_for(tag.name, there)) is None:
                 known = f"There are: {', '.join(sorted(there))}." if there else "There are none here."
                 raise RequestRefused("prompt", f"There is no LoRA of the name {tag.name!r}. {known}")
-            path = there[tag.name].path
+            path = lora.path
             try:
                 changed = path.stat().st_mtime_ns
             except OSError:
@@ -181,9 +184,9 @@ class Library:
         return (source.lender or PRESETS / "configs" / WHOLE_FILES.get(source.nature.family, "")) / "vae"
 
     def embeddings(self, prompts: Sequence[str]) -> list[tuple[str, Path]]:
-        """The textual inversions whose names stand in the prompts, and their files."""
-        there = self.of_kind(Kind.TEXTUAL_INVERSION)
-        return [(name, there[name].path) for name in named_in(prompts, list(there))]
+        """The textual inversions whose names stand in the prompts, not in the tags of LoRAs there, and their files."""
+        there, words = self.of_kind(Kind.TEXTUAL_INVERSION), [lora_tags(prompt)[0] for prompt in prompts]
+        return [(name, there[name].path) for name in named_in(words, list(there))]
 
     def native_side(self, name: str) -> int:
         """The side, in pixels, of the pictures a model was trained on; read from its
@@ -207,6 +210,15 @@ class Library:
             return FITTING[name]
         path = self._folders().get(name)
         return next((FITTING.get(found.nature.family) for found in self.found if found.path == path), None)
+
+    def known_as(self, name: str, short_hash: str = "") -> str:
+        """What the model that a picture names is called here: by that name, or else one whose SHA-256, which must be
+        known already, begins with these digits; empty where it is not here."""
+        painted = self.painted_as()
+        if name in painted.values() or not SHORT_HASH.fullmatch(short_hash):
+            return name if name in painted.values() else ""
+        known = (model for path, model in painted.items() if self.hashes.known(path).startswith(short_hash.lower()))
+        return next(known, "")
 
     def edits(self, name: str) -> bool:
         """Whether a model looks at a picture while it paints from noise, instead of starting from it."""
@@ -354,6 +366,14 @@ def _by_name(models: Iterable[Found], taken: Collection[str] = ()) -> dict[str, 
         known = found.name in named or found.name in taken
         named.setdefault(f"{found.name} ({found.path.parent.name})" if known else found.name, found)
     return named
+
+
+def _asked_for(name: str, loras: Mapping[str, Found]) -> Found | None:
+    """The LoRA that a tag means: the one of that file name, else the only one of that alias, else the one of that file
+    name in another case."""
+    aliased = [found for found in loras.values() if found.alias == name]
+    in_any_case = (found for known, found in loras.items() if known.casefold() == name.casefold())
+    return loras.get(name) or (aliased[0] if len(aliased) == 1 else next(in_any_case, None))
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Looking through folders for models: which files there are, and what each one is."""
 
+import functools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -71,6 +72,8 @@ class Found:
     size: int
     """Bytes of a single file; 0 for a folder."""
     title: str = ""
+    alias: str = ""
+    """The name that a LoRA's trainer gave it, by which the web UI asks for it unless it is told otherwise."""
     licence: str = ""
     trigger_words: str = ""
     base_model: str = ""
@@ -137,7 +140,8 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 
 def hub_cache() -> dict[str, Path]:
-    """The newest revision's folder of each whole pipeline in the Hugging Face cache, by the repository's name."""
+    """What models the newest revisions in the Hugging Face cache hold, by the repositories' names: whole pipelines,
+    ControlNets and VAEs, and the files of LoRAs and the like; of several files each by its own name, too."""
     from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
@@ -147,7 +151,30 @@ def hub_cache() -> dict[str, Path]:
         return {}
     newest = {it.repo_id: max(it.revisions, key=lambda its: its.last_modified) for it in repos if it.revisions}
     folders = {name.split("/")[-1]: revision.snapshot_path for name, revision in newest.items()}
-    return {name: folder for name, folder in folders.items() if _is_whole(folder)}
+    return {called: path for name, folder in folders.items() for called, path in _in_snapshot(name, folder)}
+
+
+def _in_snapshot(name: str, snapshot: Path) -> Iterator[tuple[str, Path]]:
+    if is_model_folder(snapshot):
+        if _is_whole(snapshot) or _is_module(snapshot):
+            yield name, snapshot
+        return
+    files = [path for path in sorted(snapshot.glob("*.safetensors")) if _is_shared(path.resolve())]
+    yield from ((name if len(files) == 1 else f"{name} {path.stem}", path) for path in files)
+
+
+def _is_module(snapshot: Path) -> bool:
+    """Whether it is a ControlNet or a VAE whose weights have come."""
+    kind = str(read_json(snapshot / "config.json").get("_class_name", ""))
+    known = kind in TRANSFORMER_CONTROLS or kind.startswith(("ControlNet", "Autoencoder"))
+    return known and _has_weights(snapshot)
+
+
+@functools.cache
+def _is_shared(blob: Path) -> bool:
+    """Whether a file is of a kind that people share as such. The cache calls its files by what is in them, so that one
+    look at each is enough."""
+    return describe(blob).nature.kind in (Kind.LORA, Kind.VAE, Kind.CONTROLNET)
 
 
 def _is_whole(snapshot: Path) -> bool:
@@ -179,7 +206,8 @@ def describe(path: Path, name: str = "") -> Found:
             if nature.kind != Kind.UNKNOWN and _has_only_pickles(path):
                 raise UnreadableModel(_PICKLE_SENTENCE)
             return Found(path, printable(name or path.name), nature, 0, licence=licence)
-        return _describe_file(path)
+        found = _describe_file(path)
+        return replace(found, name=printable(name)) if name else found
     except (UnreadableModel, OSError) as error:
         sentence = str(error) if isinstance(error, UnreadableModel) else "This file could not be opened."
         own = path.name if path.is_dir() else path.stem
@@ -211,6 +239,7 @@ def _describe_file(path: Path) -> Found:
         replace(nature, family=edition(nature.family, path.stem)),
         _size(path),
         title=told("modelspec.title", "ss_output_name") or outside.title,
+        alias=told("ss_output_name"),
         licence=told("modelspec.license", "general.license"),
         trigger_words=outside.trigger_words or said(_trigger_words(header)),
         base_model=told("modelspec.architecture", "ss_sd_model_name", "ss_base_model_version") or outside.base_model,

@@ -13,8 +13,11 @@ from collections.abc import Callable, Sequence
 
 from studio.errors import RequestRefused
 from studio.prompting.brackets import outermost, split
+from studio.prompting.lora_tags import TAG
 
 NAME = re.compile(r"__([^\W_](?:[\w\-/]{0,98}?[^\W_])?)__")
+TAG_OR_NAME = re.compile(f"{TAG.pattern}|{NAME.pattern}")
+"""Tags first: the name of a LoRA's file may have two underlines on each side of a word."""
 COUNT = re.compile(r"\s*(\d{1,3})(?:-(\d{1,3}))?\$\$")
 WEIGHT = re.compile(r"\s*(\d{1,4}(?:\.\d{0,6})?)::")
 DEEPEST = 16
@@ -33,11 +36,16 @@ def chosen(prompt: str, seed: int, lines: Lines) -> str:
     """
     source = random.Random(seed)
     for _ in range(DEEPEST):
-        made = NAME.sub(lambda name: source.choice(lines(name[1])), _short(_braces(prompt, source, 0)))
+        made = TAG_OR_NAME.sub(lambda found: _named(found, source, lines), _short(_braces(prompt, source, 0)))
         if made == prompt:
             return made
         prompt = _short(made)
     raise RequestRefused("prompt", "The wildcards of this prompt name each other in a circle.")
+
+
+def _named(found: re.Match[str], source: random.Random, lines: Lines) -> str:
+    tag, name = found.groups()
+    return source.choice(lines(name)) if tag is None else found[0]
 
 
 def _short(made: str) -> str:

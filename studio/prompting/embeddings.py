@@ -4,7 +4,7 @@ https://arxiv.org/abs/2208.01618), named by their files."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,18 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from studio.errors import ModelUnavailable
+from studio.models.family import MOST_WORDS
 from studio.prompting.names import word
 
 FIRST = 10_000_000
 """Tokens from here on are vectors; no vocabulary is as large."""
-MOST_VECTORS = 128
 END_OF_WORD = "</w>"
 OF_ENCODERS = (("clip_l", "emb_params"), ("clip_g",))
 """What files call the vectors of the first and the second text encoder."""
+
+
+class OfAnotherFamily(ModelUnavailable):
+    """A textual inversion is for other text encoders than the model has."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ def load(name: str, path: Path, widths: Sequence[int]) -> Embedding:
     """The vectors of a file, for text encoders of these widths.
 
     Raises:
-        ModelUnavailable: if it has none, or they are for other encoders.
+        OfAnotherFamily: if they are for other encoders.
+        ModelUnavailable: if it has none.
     """
     tensors = {key: value if value.ndim == 2 else value[None] for key, value in load_file(path).items()}
     if len(tensors) == 1 and not tensors.keys() & {"clip_l", "clip_g"}:
@@ -49,10 +54,26 @@ def load(name: str, path: Path, widths: Sequence[int]) -> Embedding:
     if any(vector.ndim != 2 or not len(vector) for vector in vectors):
         raise ModelUnavailable(f"The textual inversion {name!r} holds no vectors of words: download it again.")
     if [vector.shape[-1] for vector in vectors] != list(widths) or len({len(vector) for vector in vectors}) != 1:
-        raise ModelUnavailable(f"The textual inversion {name!r} is made for another family of models.")
-    if len(vectors[0]) > MOST_VECTORS:
-        raise ModelUnavailable(f"The textual inversion {name!r} has more than {MOST_VECTORS} vectors.")
+        raise OfAnotherFamily(f"The textual inversion {name!r} is made for another family of models.")
+    if len(vectors[0]) > MOST_WORDS:
+        raise ModelUnavailable(f"The textual inversion {name!r} has more than {MOST_WORDS} vectors.")
     return Embedding(name, vectors)
+
+
+def fitting(asked: Iterable[tuple[str, Path]], widths: Sequence[int]) -> tuple[tuple[Embedding, ...], tuple[str, ...]]:
+    """Those of the files, by their names, that are for text encoders of these widths, and a sentence on each of the
+    others: its name may be a word that was meant as such.
+
+    Raises:
+        ModelUnavailable: if one holds no vectors.
+    """
+    fit, notes = [], []
+    for name, path in asked:
+        try:
+            fit.append(load(name, path, widths))
+        except OfAnotherFamily as error:
+            notes.append(f"{error} Its name was read as plain words.")
+    return tuple(fit), tuple(notes)
 
 
 class Vocabulary:

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from studio import GenerationRequest
 from studio.diffusion import preview
+from studio.models.library import EMBEDDED
 from studio.run import Run
 from studio.timeline.animation import size_of
 from tests.auditing import audited
@@ -84,7 +85,7 @@ def on_every_way(tab: Tab, file: dict[str, Any]) -> dict[str, str]:
         "control map": said(tab, "paint", [layers(), *tab.values("paint", **own)[1:]]),
         "shown map": said(tab, "show", [layers(), *tab.values("show", **own)[1:]]),
         "how it works": said(tab, "noised", [file, 250]),
-        "settings": said(tab, "fill", [file]),
+        "settings": said(tab, "fill", [file, EMBEDDED]),
         "run": said(tab, "open_file", [file | {"orig_name": "x.stepwise"}]),
     }
 

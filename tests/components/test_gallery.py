@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,10 +20,11 @@ from components.gallery import Gallery
 from components.visitors import Visitors
 from studio.gallery.collection import Collection
 from studio.gallery.kept import Kept
-from studio.gallery.pictures import read_infotext
+from studio.gallery.pictures import LOCAL, read_infotext
+from studio.gallery.reconcile import reconcile
 from tests.components.test_visitors import request
 from tests.gallery.faults import Refusing
-from tests.gallery.kept import keep, opened
+from tests.gallery.kept import keep, opened, written_by_the_web_ui
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -86,6 +88,18 @@ def test_an_owner_sees_the_picture_as_it_is_on_disk(page: Page, hers: Kept) -> N
     assert Image.open(io.BytesIO(base64.b64decode(small.split(",")[1]))).size == (16, 16)
 
 
+def test_a_jpeg_of_the_web_ui_is_looked_at_and_started_from(page: Page) -> None:
+    file = written_by_the_web_ui(page.collection.outputs, "1.jpg", "JPEG", "a fox\nSteps: 20, Seed: 4, CFG scale: 7")
+    reconcile(page.collection, time.time(), lambda: False)
+    (found,), session = page.collection.history.page(LOCAL), Visitors(public=False)
+    gallery = Gallery(SimpleNamespace(collection=page.collection), session)  # type: ignore[arg-type]
+    full = gallery.picture({"id": found.id}, LOCAL)
+    assert full["src"] == "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()
+    assert full["infotext"].startswith("a fox")
+    assert full["name"].endswith(".jpg")
+    assert gallery.start_from(request(), event(id=found.id)).size == (40, 24)
+
+
 @pytest.mark.parametrize("visitor", ["eve", "nobody", "none"])
 def test_nobody_else_reaches_it_by_any_id(page: Page, hers: Kept, visitor: str) -> None:
     session = {"eve": page.eve, "nobody": "0" * 32, "none": None}[visitor]
@@ -125,7 +139,8 @@ def test_what_was_thrown_away_is_seen_by_its_owner_and_brought_back(page: Page, 
 
 def test_its_events_go_by_whose_request_it_is(page: Page, hers: Kept, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
-    assert page.gallery.settings_of(request("user-ada"), event(id=hers.id))["seed"] == 7
+    fields, named = page.gallery.settings_of(request("user-ada"), event(id=hers.id))
+    assert (fields["seed"], named.sampler, named.model_hash) == (7, "DPM++ 2M", "0a1b")
     assert page.gallery.start_from(request("user-ada"), event(id=hers.id)).size == (16, 16)
     first, second = (Path(page.gallery.zip(request("user-ada"), event(ids=[hers.id]))) for _ in range(2))
     assert second.is_relative_to(tmp_path / "served")

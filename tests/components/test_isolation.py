@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from studio import GenerationRequest, Run
 from studio.errors import UnreadablePicture
 from studio.gallery.inputs import NOT_HERE
+from studio.models.library import EMBEDDED
 from tests.components.serving import Refused, Serving, Tab
 
 
@@ -49,7 +50,7 @@ def hers(serving: Serving, ada: Tab) -> Run:
 
 def filled(tab: Tab, name: str, content: bytes) -> str:
     """Everything that the controls and the canvas get from a PNG."""
-    return json.dumps(tab.do("fill", [tab.upload(name, content)]))
+    return json.dumps(tab.do("fill", [tab.upload(name, content), EMBEDDED]))
 
 
 def test_the_infotext_of_a_published_picture_brings_its_start_to_nobody_else(ada: Tab, eve: Tab, hers: Run) -> None:
@@ -96,7 +97,12 @@ def test_events_with_anothers_ids_and_session_do_nothing(serving: Serving, ada: 
         ("take", {"id": kept.id}),
     ):
         event = eve.event(name)
-        body = {"data": [], "fn_index": event._id, "session_hash": eve.session, "event_data": said}
+        body = {
+            "data": [EMBEDDED] * len(event.inputs),
+            "fn_index": event._id,
+            "session_hash": eve.session,
+            "event_data": said,
+        }
         if event.queue:
             eve.client.post("/gradio_api/queue/join", json=body)
             assert eve.client.get(f"/gradio_api/queue/data?session_hash={ada.session}").status_code == 403

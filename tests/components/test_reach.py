@@ -18,6 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from components.schema import MOST_BYTES
+from studio.models.library import EMBEDDED
 from tests.auditing import audited, opened, reached
 from tests.components.serving import FILE, Refused, Serving, Tab
 
@@ -59,7 +60,7 @@ def tried(tab: Tab, path: str) -> bytes:
     file = {"path": path, "meta": FILE, "orig_name": path}
     layers = json.dumps({"width": 64, "height": 64, "picture": path, "mask": path, "sketch": path, "extended": False})
     for name, data in (
-        ("fill", [file]),
+        ("fill", [file, EMBEDDED]),
         ("open_file", [file]),
         ("noised", [file, 250]),
         ("bring_back", [file, 250]),
@@ -184,7 +185,7 @@ def test_nothing_that_anybody_types_is_fetched(serving: Serving, tab: Tab, addre
     with audited() as seen:
         tried(tab, address)
         uploaded = tab.upload(address.replace("/", "_") + ".png", named_in_a_picture(address))
-        tab.do("fill", [uploaded])
+        tab.do("fill", [uploaded, EMBEDDED])
         with pytest.raises(Refused, match="not on the server"):
             tab.do("noised", [{"path": address, "url": address, "meta": FILE}, 250])
         tab.do("noised", [uploaded | {"url": address}, 250])

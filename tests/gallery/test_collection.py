@@ -20,7 +20,7 @@ from studio.gallery.inputs import Inputs
 from studio.gallery.pictures import XMP, read_infotext, save
 from studio.gallery.quota import MB, Quota
 from studio.gallery.reconcile import reconcile
-from tests.gallery.kept import keep, opened
+from tests.gallery.kept import keep, opened, written_by_the_web_ui
 
 SOURCE = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
 
@@ -157,6 +157,20 @@ def test_pictures_made_before_there_was_a_history_appear(tmp_path: Path) -> None
         assert not (mine.parent / "torn.png.partial").exists()
         tidy(kept)
         assert kept.history.page("local") == [found]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("00000-42.jpg", "JPEG"), ("00001-42.JPEG", "JPEG"), ("1.webp", "WEBP")])
+def test_pictures_that_the_web_ui_wrote_in_other_formats_appear(tmp_path: Path, name: str, kind: str) -> None:
+    text = "a fox\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 42, Size: 40x24, Model: mine"
+    file = written_by_the_web_ui(tmp_path, name, kind, text)
+    with opened(tmp_path) as kept:
+        tidy(kept)
+        (found,) = kept.history.page("local")
+        assert (found.prompt, found.sampler, found.seed, found.width) == ("a fox", "Euler a", 42, 40)
+        assert kept.thumbnail(found).startswith(b"\xff\xd8")
+        archive.write([(found, file)], tmp_path / "some.zip")
+        with zipfile.ZipFile(tmp_path / "some.zip") as made:
+            assert [Path(each).suffix for each in made.namelist()] == [file.suffix.lower()]
 
 
 def test_rows_and_files_come_in_step_again(tmp_path: Path) -> None:

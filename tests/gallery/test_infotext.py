@@ -93,6 +93,12 @@ def test_a_schedule_of_its_own_wins_over_the_fused_one() -> None:
     assert (fields["sampler"], fields["schedule"]) == ("DPM++ 2M", "Beta")
 
 
+@pytest.mark.parametrize("label", ["karras", "KARRAS", "Karras "])
+def test_a_schedule_is_known_in_any_case(label: str) -> None:
+    fields = to_fields({"Sampler": "Euler", "Schedule type": label})
+    assert (fields["sampler"], fields["schedule"]) == ("Euler", "Karras")
+
+
 def test_a_last_line_with_fewer_than_three_pairs_belongs_to_the_prompt() -> None:
     assert parse("a cat\nSteps: 20, Seed: 1") == {"Prompt": "a cat\nSteps: 20, Seed: 1", "Negative prompt": ""}
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
 from studio.errors import UnreadablePicture
-from studio.gallery.infotext import CHUNK
+from studio.gallery.infotext import CHUNK, LONGEST
 from studio.gallery.pictures import LOCAL, folder_of, owner_of, read_infotext, save
 
 TEXT = 'a cat, "猫"\nNegative prompt: \nSteps: 20, Seed: 7, Size: 8x8'
@@ -23,6 +23,13 @@ TEXT = 'a cat, "猫"\nNegative prompt: \nSteps: 20, Seed: 7, Size: 8x8'
 
 def picture() -> Image.Image:
     return Image.new("RGB", (8, 8), "teal")
+
+
+def with_comment(comment: bytes | int, path: Path, kind: str) -> None:
+    """A picture with that UserComment."""
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    picture().save(path, kind, exif=exif)
 
 
 def files(folder: Path) -> list[Path]:
@@ -103,6 +110,32 @@ def test_a_png_without_infotext_has_an_empty_one(tmp_path: Path) -> None:
     assert read_infotext(tmp_path / "plain.png") == ""
 
 
+KINDS = pytest.mark.parametrize(("name", "kind"), [("a.jpg", "JPEG"), ("a.webp", "WEBP")])
+
+
+@KINDS
+@pytest.mark.parametrize(
+    "comment", [b"UNICODE\0" + TEXT.encode("utf-16-be"), b"ASCII\0\0\0" + TEXT.replace("猫", "?").encode()]
+)
+def test_a_jpeg_or_webp_has_its_infotext_in_its_exif(tmp_path: Path, name: str, kind: str, comment: bytes) -> None:
+    with_comment(comment, tmp_path / name, kind)
+    assert read_infotext(tmp_path / name) == (TEXT if comment.startswith(b"U") else TEXT.replace("猫", "?"))
+
+
+@KINDS
+@pytest.mark.parametrize("comment", [b"", b"JIS\0\0\0\0\0a cat", b"UNICODE\0", b"a cat", 7])
+def test_a_comment_in_other_letters_is_no_infotext(tmp_path: Path, name: str, kind: str, comment: bytes | int) -> None:
+    with_comment(comment, tmp_path / name, kind)
+    assert read_infotext(tmp_path / name) == ""
+
+
+def test_a_comment_is_read_up_to_a_length_and_broken_letters_are_marked(tmp_path: Path) -> None:
+    with_comment(b"UNICODE\0" + b"\0a" * (LONGEST + 500), tmp_path / "long.webp", "WEBP")
+    assert read_infotext(tmp_path / "long.webp") == "a" * LONGEST
+    with_comment(b"UNICODE\0" + b"\0a\xd8\x00\0b", tmp_path / "broken.jpg", "JPEG")
+    assert read_infotext(tmp_path / "broken.jpg").encode() == "a\ufffdb".encode()
+
+
 def whole() -> bytes:
     file = io.BytesIO()
     picture().save(file, "PNG")
@@ -111,18 +144,18 @@ def whole() -> bytes:
 
 def other_format() -> bytes:
     file = io.BytesIO()
-    picture().save(file, "JPEG")
+    picture().save(file, "GIF")
     return file.getvalue()
 
 
 @pytest.mark.parametrize(
     "data",
     [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", whole()[:20], whole()[:8] + b"\xff" * 100, other_format(), b"<svg/>"],
-    ids=["empty", "gif", "signature", "truncated", "garbage", "jpeg", "svg"],
+    ids=["empty", "signature of gif", "signature", "truncated", "garbage", "gif", "svg"],
 )
-def test_what_is_no_png_is_refused(tmp_path: Path, data: bytes) -> None:
+def test_what_is_no_such_picture_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "offered.png").write_bytes(data)
-    with pytest.raises(UnreadablePicture, match="not a PNG"):
+    with pytest.raises(UnreadablePicture, match="not a PNG, JPEG or WebP"):
         read_infotext(tmp_path / "offered.png")
 
 

@@ -10,6 +10,7 @@ import numpy
 import pytest
 from safetensors.numpy import save_file
 
+from studio.errors import RequestRefused
 from studio.models.family import Kind
 from studio.models.hashes import Hashes
 from studio.models.library import EMBEDDED, EMBEDDED_QUICK, Library
@@ -98,6 +99,24 @@ def test_models_are_listed_by_kind_and_name_without_those_that_cannot_be_read(tm
     assert library.of_kind(Kind.UNKNOWN) == {}
 
 
+def test_a_lora_is_asked_for_by_its_file_by_its_alias_and_in_any_case(tmp_path: Path) -> None:
+    lora(tmp_path / "Ink_drawing_v2.safetensors", {"ss_output_name": "ink"})
+    lora(tmp_path / "oil.safetensors", {"ss_output_name": "last"})
+    lora(tmp_path / "chalk.safetensors", {"ss_output_name": "last"})
+    lora(tmp_path / "pen.safetensors", {"ss_output_name": "oil"})
+    library = Library([tmp_path])
+    library.rescan()
+
+    def asked(name: str) -> str:
+        (found,) = library.loras(f"a cat <lora:{name}:0.8>")
+        return found.path.stem
+
+    assert [asked(name) for name in ("Ink_drawing_v2", "ink", "ink_DRAWING_v2")] == ["Ink_drawing_v2"] * 3
+    assert [asked("oil"), asked("OIL")] == ["oil"] * 2, "a file's name goes before another one's alias"
+    with pytest.raises(RequestRefused, match="no LoRA of the name 'last'"):
+        asked("last")
+
+
 def test_files_are_hashed_and_what_cannot_be_read_is_not(tmp_path: Path) -> None:
     lora(tmp_path / "models" / "fox.safetensors")
     (tmp_path / "models" / "old.ckpt").write_bytes(b"\x80\x02}q\x00.")
@@ -146,6 +165,43 @@ def test_of_the_hubs_cache_only_whole_snapshots_are_listed(tmp_path: Path, monke
     snapshot("half", unet=["m-1.safetensors", "gone"], vae=["v.safetensors"])
     snapshot("bare", unet=["m-1.safetensors", "m-2.safetensors"], vae=[])
     assert list(hub_cache()) == ["whole"]
+
+
+def test_of_the_hubs_cache_parts_and_loras_are_listed_by_their_repositories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def repository(name: str, config: dict[str, object], *files: str) -> None:
+        folder = tmp_path / f"models--somebody--{name}"
+        snapshot, blobs = folder / "snapshots" / ("a" * 40), folder / "blobs"
+        for each in (snapshot, blobs, folder / "refs"):
+            each.mkdir(parents=True)
+        (folder / "refs" / "main").write_text("a" * 40)
+        if config:
+            (snapshot / "config.json").write_text(json.dumps(config))
+        for file in files:
+            lora(blobs / file) if "lora" in file else save_file({"a": numpy.zeros(1)}, blobs / file)
+            (snapshot / file).symlink_to(blobs / file)
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    weights = "diffusion_pytorch_model.safetensors"
+    repository("a-vae", {"_class_name": "AutoencoderKL", "latent_channels": 4}, weights)
+    repository("canny", {"_class_name": "ControlNetModel", "cross_attention_dim": 768}, weights)
+    repository("coming", {"_class_name": "ControlNetModel"})
+    repository("reader", {"architectures": ["CLIPTextModel"]}, "model.safetensors")
+    repository("ink", {}, "pytorch_lora_weights.safetensors", "something.safetensors")
+    repository("two", {}, "4-steps-lora.safetensors", "8-steps-lora.safetensors")
+    library = Library([], hub=True)
+    library.rescan()
+    kinds = {found.name: (found.nature.kind, found.nature.family, found.problem) for found in library.found}
+    assert kinds == {
+        "a-vae": (Kind.VAE, "", ""),
+        "canny": (Kind.CONTROLNET, "SD 1.x", ""),
+        "ink": (Kind.LORA, "SD 1.x", ""),
+        "two 4-steps-lora": (Kind.LORA, "SD 1.x", ""),
+        "two 8-steps-lora": (Kind.LORA, "SD 1.x", ""),
+    }
+    assert "canny" in library.controls
+    assert library.loras("a fox <lora:ink:1>")[0].path.name == "pytorch_lora_weights.safetensors"
 
 
 def test_a_folder_is_a_model_itself_and_settings_of_other_programs_are_none(tmp_path: Path) -> None:

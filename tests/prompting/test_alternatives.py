@@ -20,6 +20,7 @@ FILES = {
     "more": ["__season__"],
     "grow": ["__grow__ __grow__ " + "a" * 200],
 }
+SEASONS = ("summer", "late winter", "early winter")
 MARKS = st.text(st.sampled_from("{}|$:_\\[]()0123 ab,-.AND\n")) | st.text()
 
 
@@ -45,7 +46,7 @@ def outcomes(prompt: str, count: int = 200) -> set[str]:
         ("{1::a|0::b}", {"a"}),
         ("{|big }cat", {"cat", "big cat"}),
         ("__season__", {"summer", "late winter", "early winter"}),
-        ("a __my/animal__ in __more__", {f"a cat in {one}" for one in ("summer", "late winter", "early winter")}),
+        ("a __my/animal__ in __more__", {f"a cat in {one}" for one in SEASONS}),
         ("{__season__|{a|b}}", {"summer", "late winter", "early winter", "a", "b"}),
         ("a {cat}, {prompt}", {"a {cat}, {prompt}"}),
         (r"a \{b|c\}", {r"a \{b|c\}"}),
@@ -53,6 +54,8 @@ def outcomes(prompt: str, count: int = 200) -> set[str]:
         ("[{a|b}:{c}:0.5]", {"[a:{c}:0.5]", "[b:{c}:0.5]"}),
         ("a {b|c", {"a {b|c"}),
         ("__init, a__b", {"__init, a__b"}),
+        ("<lora:add__more__detail:1> __more__", {f"<lora:add__more__detail:1> {one}" for one in SEASONS}),
+        ("<lora:ink:{0.5|1}>", {"<lora:ink:0.5>", "<lora:ink:1>"}),
     ],
 )
 def test_what_a_prompt_may_become(prompt: str, found: set[str]) -> None:

@@ -11,7 +11,7 @@ from diffusers import DiffusionPipeline
 from safetensors.torch import save_file
 
 from studio import GenerationRequest, Run, Studio
-from studio.errors import GenerationFailed, ModelUnavailable
+from studio.errors import ModelUnavailable
 from studio.prompting import encode
 from studio.prompting.chunks import read
 from studio.prompting.embeddings import FIRST, Vocabulary, load
@@ -31,6 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_file({"emb_params": vectors(3, 32)}, made / "EasyNight.safetensors")
     save_file({"clip_l": vectors(2, 32), "clip_g": vectors(2, 48, 1)}, made / "glow-xl.safetensors")
     save_file({"emb_params": vectors(1, 768)}, made / "large.safetensors")
+    save_file({"<toy>": vectors(1, 768)[0]}, made / "toy.safetensors")
     return made
 
 
@@ -96,8 +97,27 @@ def test_it_changes_what_names_it_and_nothing_else(studio: Studio, model: str, n
     assert [word.word for word in studio.words(named, 0)] == ["a", "cat", name]
 
 
-def test_one_of_another_family_is_told(studio: Studio, folder: Path) -> None:
-    with pytest.raises(ModelUnavailable, match="'large' is made for another family"):
-        load("large", folder / "large.safetensors", [32])
-    with pytest.raises(GenerationFailed, match="'large' is made for another family"):
-        painted(studio, "a large cat")
+@pytest.mark.parametrize("name", ["large", "toy"])
+def test_one_of_another_family_is_a_plain_word_which_is_told(studio: Studio, folder: Path, name: str) -> None:
+    """Its name may be any word: it ends no run that merely holds it."""
+    with pytest.raises(ModelUnavailable, match=f"'{name}' is made for another family"):
+        load(name, folder / f"{name}.safetensors", [32])
+    run = painted(studio, f"a {name} cat, EasyNight")
+    assert run.notes == (
+        f"The textual inversion '{name}' is made for another family of models. Its name was read as plain words.",
+    )
+    (folder / f"{name}.safetensors").rename(folder / f"{name}.away")
+    try:
+        studio.library.rescan()
+        plain = painted(studio, f"a {name} cat, EasyNight")
+    finally:
+        (folder / f"{name}.away").rename(folder / f"{name}.safetensors")
+        studio.library.rescan()
+    assert plain.notes == ()
+    assert torch.equal(plain.steps[-1].latents, run.steps[-1].latents)
+
+
+def test_a_name_inside_the_tag_of_a_lora_names_no_inversion(studio: Studio) -> None:
+    assert studio.library.embeddings(["a cat <lora:EasyNight:0.8>", ""]) == []
+    ((name, _),) = studio.library.embeddings(["a cat <lora:glow-xl:0.8>", "easynight"])
+    assert name == "EasyNight"
