@@ -15,6 +15,7 @@ from studio.diffusion import preview
 from studio.endings import failure, is_out_of_memory
 from studio.errors import NotANumber
 from studio.events import Finished, Produced, Step
+from studio.gallery import infotext
 from studio.gallery.collection import Collection
 from studio.models import keeping
 from studio.status import Status
@@ -76,6 +77,10 @@ class Output:
             made = preview.to_pictures(decoded)
             if active.painting.given.start is not None:
                 made = [active.painting.given.start.finished(picture) for picture in made]
+            hashes = infotext.hashes_of(
+                ((lora.tag.name, lora.short_hash) for lora in active.painting.given.loras),
+                ((one.name, one.short_hash) for one in active.painting.given.embeddings),
+            )
             run.thumbnail = preview.jpeg(decoded, preview.THUMBNAIL)
             for index, (picture, seed) in enumerate(zip(made, run.request.seeds, strict=True)):
                 clip = clips[index] if clips else None
@@ -87,6 +92,7 @@ class Output:
                     owner=run.owner,
                     model_hash=model.weights_hash(),
                     vae=model.vae,
+                    hashes=hashes,
                     clip=clip,
                 )
                 run.post(Produced(run=run.id, index=index, path=path, seed=seed, infotext=text, clip=beside(path)))

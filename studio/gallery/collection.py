@@ -6,9 +6,10 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from PIL import Image
 
@@ -63,16 +64,17 @@ class Collection:
         owner: str,
         model_hash: str,
         vae: tuple[str, str] = ("", ""),
+        hashes: Mapping[str, str] = MappingProxyType({}),
         clip: Clip | None = None,
     ) -> tuple[Path, str]:
         """Write a finished picture, at that place in its batch, with the film or the sound that it
         stands for, and its row; the file, and the infotext in it; ``vae`` is the file of its VAE and
-        the hash. When this returns all would survive a power cut.
+        the hash, ``hashes`` are as in its infotext. When this returns all would survive a power cut.
 
         Raises:
             NotSaved: if either could not be written; then there is nothing of it.
         """
-        seed, text = request.seeds[index], infotext.of_request(request, index, model_hash, vae)
+        seed, text = request.seeds[index], infotext.of_request(request, index, model_hash, vae, hashes)
         mark = provenance.xmp(bool(request.image)) if self._marked else ""
         try:
             path = pictures.save(picture, text, self.outputs, owner, f"{run}-{index}-{seed}", mark, clip)

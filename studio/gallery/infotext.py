@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from studio.errors import RequestRefused
@@ -45,8 +46,15 @@ FEWEST_PAIRS = 3
 """A last line with fewer pairs than this is part of the prompt."""
 
 
-def of_request(request: GenerationRequest, index: int, model_hash: str, vae: tuple[str, str] = ("", "")) -> str:
-    """The infotext of the picture at that place in the batch. ``vae`` is the file of the chosen VAE and its hash."""
+def of_request(
+    request: GenerationRequest,
+    index: int,
+    model_hash: str,
+    vae: tuple[str, str] = ("", ""),
+    hashes: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The infotext of the picture at that place in the batch. ``vae`` is the file of the chosen VAE and its hash,
+    ``hashes`` what ``hashes_of`` says of what the prompts name."""
     pairs = {
         "Steps": request.steps,
         "Sampler": request.sampler,
@@ -74,6 +82,7 @@ def of_request(request: GenerationRequest, index: int, model_hash: str, vae: tup
         pairs |= {"Variation seed strength": request.variation_strength}
     if request.image:
         pairs |= {"Denoising strength": request.strength, "Start picture": request.image}
+    pairs |= hashes
     pairs |= {key: value for key, field in CHOSEN.items() if (value := getattr(request, field))}
     pairs |= _canvas(request)
     if request.branch is not None:
@@ -86,6 +95,17 @@ def of_request(request: GenerationRequest, index: int, model_hash: str, vae: tup
         lines.append(f"{NEGATIVE} {request.negative_prompt}")
     lines.append(", ".join(f"{key}: {_quoted(str(value))}" for key, value in pairs.items()))
     return "\n".join(lines)
+
+
+def hashes_of(loras: Iterable[tuple[str, str]], inversions: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The pairs that tell which files the names of LoRAs and of textual inversions stood for, by the hashes given with
+    them; of those without one nothing."""
+    pairs = {}
+    for key, given in (("Lora hashes", loras), ("TI hashes", inversions)):
+        told = {re.sub("[:,]", "", name): digits for name, digits in given if digits}
+        if told:
+            pairs[key] = ", ".join(f"{name}: {digits}" for name, digits in told.items())
+    return pairs
 
 
 def _canvas(request: GenerationRequest) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -88,6 +89,13 @@ def spelt(path: Path) -> str:
 def short(sha256: str) -> str:
     """The hash that the AUTOMATIC1111 web UI shows and writes: the first ten digits."""
     return sha256[:10]
+
+
+def of_weights(told: str) -> str:
+    """The hash of a LoRA or a textual inversion that the web UI writes: the first twelve digits. ``told`` may be what
+    a stranger's file says of itself; empty if that is none."""
+    digits = told.lower().removeprefix("0x")
+    return digits[:12] if re.fullmatch("[0-9a-f]{12,64}", digits) else ""
 
 
 def _read(file: Path) -> list[tuple[str, int, int, str]]:

@@ -13,7 +13,7 @@ from studio.errors import ModelUnavailable, RequestRefused, StudioError
 from studio.models import beside
 from studio.models.beside import read_json
 from studio.models.family import Kind, Nature
-from studio.models.hashes import Hashes, spelt
+from studio.models.hashes import Hashes, of_weights, spelt
 from studio.models.layouts import model_folders
 from studio.models.lending import lacking, lenders, nearest
 from studio.models.scan import WHOLE_FILES, Found, candidates, describe, hub_cache, is_model_folder
@@ -41,6 +41,18 @@ class Lora:
     tag: LoraTag
     adapter: str
     """Its name among a model's adapters, which may hold no point; another one when the file changes."""
+    short_hash: str = ""
+    """Of its weights without the header, as its trainer wrote it; empty where it did not."""
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """A textual inversion's file, and the word that asks for it."""
+
+    name: str
+    path: Path
+    short_hash: str = ""
+    """Of the file; empty while it is not yet known."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +161,7 @@ class Library:
             except OSError:
                 raise RequestRefused("prompt", f"The file of the LoRA {tag.name!r} is gone.") from None
             adapter = "lora_" + hashlib.sha256(f"{spelt(path)}{changed}".encode()).hexdigest()[:16]
-            found.append(Lora(path, tag, adapter))
+            found.append(Lora(path, tag, adapter, of_weights(lora.header_hash)))
         return tuple(found)
 
     def vaes(self, model: str) -> list[str]:
@@ -183,10 +195,11 @@ class Library:
             return source.path / "vae"
         return (source.lender or PRESETS / "configs" / WHOLE_FILES.get(source.nature.family, "")) / "vae"
 
-    def embeddings(self, prompts: Sequence[str]) -> list[tuple[str, Path]]:
-        """The textual inversions whose names stand in the prompts, not in the tags of LoRAs there, and their files."""
+    def embeddings(self, prompts: Sequence[str]) -> list[Inversion]:
+        """The textual inversions whose names stand in the prompts, but not in the tags of LoRAs there."""
         there, words = self.of_kind(Kind.TEXTUAL_INVERSION), [lora_tags(prompt)[0] for prompt in prompts]
-        return [(name, there[name].path) for name in named_in(words, list(there))]
+        named = ((name, there[name].path) for name in named_in(words, list(there)))
+        return [Inversion(name, path, of_weights(self.hashes.known(path))) for name, path in named]
 
     def native_side(self, name: str) -> int:
         """The side, in pixels, of the pictures a model was trained on; read from its

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from studio.errors import ModelUnavailable
 from studio.models.family import MOST_WORDS
+from studio.models.library import Inversion
 from studio.prompting.names import word
 
 FIRST = 10_000_000
@@ -34,6 +35,8 @@ class Embedding:
 
     name: str
     vectors: tuple[Tensor, ...]
+    short_hash: str = ""
+    """Of its file, where that is known."""
 
     def __len__(self) -> int:
         return len(self.vectors[0])
@@ -60,7 +63,7 @@ def load(name: str, path: Path, widths: Sequence[int]) -> Embedding:
     return Embedding(name, vectors)
 
 
-def fitting(asked: Iterable[tuple[str, Path]], widths: Sequence[int]) -> tuple[tuple[Embedding, ...], tuple[str, ...]]:
+def fitting(asked: Iterable[Inversion], widths: Sequence[int]) -> tuple[tuple[Embedding, ...], tuple[str, ...]]:
     """Those of the files, by their names, that are for text encoders of these widths, and a sentence on each of the
     others: its name may be a word that was meant as such.
 
@@ -68,9 +71,9 @@ def fitting(asked: Iterable[tuple[str, Path]], widths: Sequence[int]) -> tuple[t
         ModelUnavailable: if one holds no vectors.
     """
     fit, notes = [], []
-    for name, path in asked:
+    for one in asked:
         try:
-            fit.append(load(name, path, widths))
+            fit.append(replace(load(one.name, one.path, widths), short_hash=one.short_hash))
         except OfAnotherFamily as error:
             notes.append(f"{error} Its name was read as plain words.")
     return tuple(fit), tuple(notes)

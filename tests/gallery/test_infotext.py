@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from studio.gallery.infotext import LONGEST, NEGATIVE, of_request, parse, to_fields
+from studio.gallery.infotext import LONGEST, NEGATIVE, hashes_of, of_request, parse, to_fields
 from studio.presets import SAMPLERS, schedules_of
 from studio.request import MAX_SEED, GenerationRequest
 
@@ -67,6 +67,15 @@ def test_it_reads_as_the_web_ui_writes_it() -> None:
         "Steps: 24, Sampler: DPM++ 2M, Schedule type: Automatic, CFG scale: 7, Seed: 5, Size: 128x128, "
         'Model hash: 0a1b, Model: "my model, v2", RNG: CPU, Version: Stepwise'
     )
+
+
+def test_hashes_are_written_as_the_web_ui_writes_them() -> None:
+    hashes = hashes_of([("rain, v2", "1a2b3c4d5e6f"), ("new", "")], [("EasyNight", "c74b4e810b03")])
+    assert hashes == {"Lora hashes": "rain v2: 1a2b3c4d5e6f", "TI hashes": "EasyNight: c74b4e810b03"}
+    text = of_request(GenerationRequest(prompt="a cat", seed=5), 0, "0a1b", hashes=hashes)
+    assert 'Lora hashes: "rain v2: 1a2b3c4d5e6f", TI hashes: "EasyNight: c74b4e810b03"' in text
+    assert parse(text) | hashes == parse(text)
+    assert hashes_of([("new", "")], []) == {}
 
 
 def test_no_negative_prompt_writes_no_line_of_it() -> None:

@@ -117,6 +117,17 @@ def test_a_lora_is_asked_for_by_its_file_by_its_alias_and_in_any_case(tmp_path: 
         asked("last")
 
 
+@pytest.mark.parametrize(
+    ("told", "short"),
+    [("0xABCDEF" + "1" * 58, "abcdef111111"), ("ab" * 32, "ab" * 6), ("<b>", ""), ("ab", ""), ("", "")],
+)
+def test_a_lora_is_told_by_the_hash_that_its_trainer_wrote(tmp_path: Path, told: str, short: str) -> None:
+    lora(tmp_path / "ink.safetensors", {"sshs_model_hash": told})
+    library = Library([tmp_path])
+    library.rescan()
+    assert library.loras("a cat <lora:ink:1>")[0].short_hash == short
+
+
 def test_files_are_hashed_and_what_cannot_be_read_is_not(tmp_path: Path) -> None:
     lora(tmp_path / "models" / "fox.safetensors")
     (tmp_path / "models" / "old.ckpt").write_bytes(b"\x80\x02}q\x00.")

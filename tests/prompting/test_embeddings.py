@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from safetensors.torch import save_file
 
 from studio import GenerationRequest, Run, Studio
 from studio.errors import ModelUnavailable
+from studio.gallery.infotext import parse
+from studio.gallery.pictures import read_infotext
 from studio.prompting import encode
 from studio.prompting.chunks import read
 from studio.prompting.embeddings import FIRST, Vocabulary, load
@@ -119,5 +122,13 @@ def test_one_of_another_family_is_a_plain_word_which_is_told(studio: Studio, fol
 
 def test_a_name_inside_the_tag_of_a_lora_names_no_inversion(studio: Studio) -> None:
     assert studio.library.embeddings(["a cat <lora:EasyNight:0.8>", ""]) == []
-    ((name, _),) = studio.library.embeddings(["a cat <lora:glow-xl:0.8>", "easynight"])
-    assert name == "EasyNight"
+    (found,) = studio.library.embeddings(["a cat <lora:glow-xl:0.8>", "easynight"])
+    assert found.name == "EasyNight"
+
+
+def test_its_hash_is_in_the_infotext_once_it_is_known(studio: Studio, folder: Path) -> None:
+    studio.library.hash_files()
+    sha256 = hashlib.sha256((folder / "EasyNight.safetensors").read_bytes()).hexdigest()
+    found = parse(read_infotext(painted(studio, "a cat", "easynight").result.paths[0]))
+    assert found["TI hashes"] == f"EasyNight: {sha256[:12]}"
+    assert "TI hashes" not in parse(read_infotext(painted(studio, "a cat").result.paths[0]))
