@@ -52,12 +52,22 @@ class Crowd:
             return
         visitor = scope[VISITOR]
         assert isinstance(visitor, Visitor)
-        self._check(visitor.person)
-        self._coming.append(visitor.person)
+        with self.taken(visitor.person):
+            yield
+
+    @contextlib.contextmanager
+    def taken(self, person: str) -> Iterator[None]:
+        """While inside, that person has a place.
+
+        Raises:
+            Crowded: if there is none.
+        """
+        self._check(person)
+        self._coming.append(person)
         try:
             yield
         finally:
-            self._coming.remove(visitor.person)
+            self._coming.remove(person)
 
     def _paints(self, content: bytes) -> bool:
         try:

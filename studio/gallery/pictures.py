@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 import warnings
@@ -70,7 +71,7 @@ def save(
     return path
 
 
-def read_infotext(path: Path) -> str:
+def read_infotext(path: Path | io.BytesIO) -> str:
     """The infotext in a PNG somebody offers; empty if it has none. The pixels are never read.
 
     Raises:
@@ -79,7 +80,7 @@ def read_infotext(path: Path) -> str:
     return read_header(path)[0]
 
 
-def read_header(path: Path) -> tuple[str, tuple[int, int]]:
+def read_header(path: Path | io.BytesIO) -> tuple[str, tuple[int, int]]:
     """The infotext in a PNG, which may be empty, and its width and height.
 
     Raises:
