@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,6 +52,8 @@ class Access:
         """Names this page goes by, beside the one it is asked under; a tunnel's is added when it is known."""
         self._user, _, password = settings.password.partition(":")
         self._password = _hashed(password) if password else b""
+        self._unseen = secrets.token_bytes(32)
+        """With it addresses become names that tell nobody the address; another one at every start."""
         self._sessions: OrderedDict[str, str] = OrderedDict()
         if settings.public or settings.password:
             sharing.links.keep_logins(settings.password)
@@ -87,6 +90,17 @@ class Access:
             return Visitor(Role.ARTIST, (link and link.person) or self._browser(asked.cookies), link)
         return None
 
+    def program(self, asked: HTTPConnection) -> Visitor | None:
+        """Whoever a program speaks for, unless they are nobody we know: by a link's token or by the login that it
+        sends along, or as a browser would be known. Programs keep no cookies, so those without a name of their own
+        are one person for each link, or for each address."""
+        visitor = self._authorized(asked) or self.who(asked)
+        if visitor is None or visitor.person:
+            return visitor
+        address = asked.client.host if asked.client else ""
+        hidden = hmac.new(self._unseen, address.encode(), hashlib.sha256).hexdigest()[:32]
+        return replace(visitor, person=f"link-{visitor.link.id}" if visitor.link else f"address-{hidden}")
+
     def watcher(self, asked: HTTPConnection, link_id: str) -> Visitor | None:
         """Whoever watches by a link, if they have it."""
         link = self._link(asked.cookies.get(WATCH + link_id, ""))
@@ -118,10 +132,7 @@ class Access:
 
     def signed_in(self, user: str, password: str) -> str | None:
         """The token of a pass for whoever knows the password. Both are compared in constant time."""
-        right = hmac.compare_digest(_hashed(user), _hashed(self._user)) & hmac.compare_digest(
-            _hashed(password), self._password
-        )
-        if not right or not self._password:
+        if not self._knows(user, password):
             return None
         words, person = self.settings.password, f"user-{self._user}"
         return self.sharing.links.log_in(words, LOGIN_S, f"login of {self._user}", person)[0]
@@ -138,6 +149,24 @@ class Access:
         if not signed or not hmac.compare_digest(given.encode(), signed.encode()):
             return ""
         return f"browser-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
+    def _knows(self, user: str, password: str) -> bool:
+        right = hmac.compare_digest(_hashed(user), _hashed(self._user)) & hmac.compare_digest(
+            _hashed(password), self._password
+        )
+        return right and self.asks_for_password
+
+    def _authorized(self, asked: HTTPConnection) -> Visitor | None:
+        """Whom the header of that name stands for."""
+        scheme, _, given = asked.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            user, _, password = _decoded(given).partition(":")
+            return Visitor(Role.ARTIST, f"user-{self._user}") if self._knows(user, password) else None
+        link = self._link(given.strip()) if scheme.lower() == "bearer" else None
+        if link is None or link.role is Role.WATCHER:
+            return None
+        owner = link.role is Role.OWNER
+        return Visitor(link.role, LOCAL if owner else link.person or self._browser(asked.cookies), link)
 
     def _link(self, token: str) -> Link | None:
         return self.sharing.links.find(token) if token else None
@@ -170,6 +199,14 @@ def _space_user(asked: HTTPConnection) -> str:
     session: dict[str, Any] = asked.scope.get("session") or {}
     name = ((session.get("oauth_info") or {}).get("userinfo") or {}).get("preferred_username", "")
     return name if isinstance(name, str) and re.fullmatch(r"[\w.-]{1,96}", name) else ""
+
+
+def _decoded(given: str) -> str:
+    """User and password as a program sends them; empty for what is none."""
+    try:
+        return base64.b64decode(given, validate=True).decode()
+    except ValueError:
+        return ""
 
 
 def _hashed(text: str) -> bytes:

@@ -57,6 +57,16 @@ class Crowd:
             return
         visitor, paints = scope[VISITOR], self._paints(content)
         assert isinstance(visitor, Visitor)
+        with self.taken(visitor, paints):
+            yield
+
+    @contextlib.contextmanager
+    def taken(self, visitor: Visitor, paints: bool = True) -> Iterator[None]:
+        """While inside, they have a place.
+
+        Raises:
+            Crowded: if there is none.
+        """
         check = self._check if paints else self._check_beside
         check(visitor)
         coming = visitor, paints

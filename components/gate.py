@@ -13,6 +13,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.access import BROWSER, LET_IN, VISITOR, YEAR_S, Access, Visitor
+from components.api import door
 from components.capped import Capped
 from components.crowd import Crowd
 from components.events import Events
@@ -25,7 +26,7 @@ from components.uploads import UPLOAD, Uploads
 from studio.sharing import roles
 from studio.sharing.roles import Role
 
-OURS = re.compile(r"/(enter|watch|owner)/.*|/login|/owner|/watch/[\w-]+")
+OURS = re.compile(r"/(enter|watch|owner|sdapi)/.*|/login|/owner|/watch/[\w-]+")
 SESSION = re.compile(r"/gradio_api/heartbeat/(?P<session>[\w-]+)")
 STREAM = "/gradio_api/queue/data"
 NO_LINK = "This page opens by a link: ask whoever runs it for one. A link that worked before has expired or was ended."
@@ -79,8 +80,11 @@ class Gate:
     def _refusal(self, asked: HTTPConnection, path: str) -> Response | None:
         scope = asked.scope
         scope[VISITOR] = None
+        programs = self._access.settings.api and path.startswith(door.BEGINS)
         if not self._access.is_own(asked, scope["method"]):
-            return sentence(403, FOREIGN)
+            return door.said(403, FOREIGN) if programs else sentence(403, FOREIGN)
+        if programs:
+            return door.refusal(self._access, asked, path)
         link = roles.watched_link(path)
         visitor = self._access.watcher(asked, link) if link else self._access.who(asked)
         scope[VISITOR] = visitor

@@ -29,6 +29,7 @@ from components import (
 )
 from components.access import Access, person
 from components.announcing import announce
+from components.api.routes import mounted
 from components.bindings import Bindings
 from components.blocks import Blocks
 from components.crowd import Crowd
@@ -137,7 +138,7 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
     gate = Middleware(
         Gate,
         access=access,
-        ours=ours(access, studio),
+        ours=ours(access, studio, crowd),
         schema=Schema(page),
         crowd=crowd,
         listening=Listening(queue),
@@ -172,6 +173,7 @@ def launch(page: gr.Blocks, studio: Studio, **options: Any) -> Any:
     return served
 
 
-def ours(access: Access, studio: Studio) -> Router:
-    """The pages that are not Gradio's."""
-    return Router([*entering.routes(access), *watching.routes(studio), *owning.routes(access, studio)])
+def ours(access: Access, studio: Studio, crowd: Crowd) -> Router:
+    """The pages that are not Gradio's, and what programs ask for."""
+    programs = [mounted(studio, crowd)] if studio.settings.api else []
+    return Router([*entering.routes(access), *watching.routes(studio), *owning.routes(access, studio), *programs])

@@ -59,6 +59,8 @@ class Settings:
     model_memory_gb: float | None = None
     """Gigabytes that models may take; None for what is free."""
     previews: bool = True
+    api: bool = False
+    """Whether programs that speak to the AUTOMATIC1111 web UI are answered at /sdapi/v1/."""
     open_browser: bool = False
 
     @property
@@ -118,6 +120,7 @@ class Settings:
         )
         add("--model-memory-gb", type=_decimal, default=env("model_memory_gb", ""), help="memory models may take")
         switch("previews", "a preview at every step")
+        switch("api", "answer programs at /sdapi/v1/, as the web UI does")
         switch("open", "open the page in the browser", field="open_browser")
         given = vars(parser.parse_args(arguments))
         return cls(**given | {"models": tuple(given["models"] or _paths(env("models", "")))})

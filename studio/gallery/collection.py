@@ -225,6 +225,19 @@ class Collection:
                 self._move(self.file(kept), self._thrown(kept))
         return [kept.id for kept in found]
 
+    def drop(self, files: Sequence[Path], owner: str) -> None:
+        """Delete those of the pictures for good that are this owner's: whoever had them made did not want them kept.
+
+        Raises:
+            NotSaved: if the history cannot be written.
+        """
+        try:
+            with self._moving:
+                for kept in self.history.at([file.relative_to(self.outputs).as_posix() for file in files], owner):
+                    self._purge(kept)
+        except (OSError, sqlite3.Error) as error:
+            raise NotSaved(f"The pictures could not be deleted: {said(error)}.") from error
+
     def bring_back(self, identities: Sequence[int], owner: str) -> list[int]:
         """Bring those of the pictures back that are this owner's. The ids of those it could."""
         with self._moving:

@@ -134,6 +134,10 @@ class History:
         """How many pictures of a run there are."""
         return int(self._rows("SELECT count(*) AS made FROM pictures WHERE run = ?", [run])[0]["made"])
 
+    def at(self, paths: Sequence[str], owner: str) -> list[Kept]:
+        """The pictures at those paths, thrown away or not, that are this owner's."""
+        return self._kept(f"SELECT * FROM pictures WHERE owner = ? AND path IN ({_marks(paths)})", [owner, *paths])
+
     def usage(self, owner: str | None = None) -> int:
         """Bytes that pictures, thrown away ones and brought ones included, take: this owner's, or all."""
         mine, given = ("WHERE owner = ?", [owner]) if owner is not None else ("", [])

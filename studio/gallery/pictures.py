@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 import warnings
@@ -76,7 +77,7 @@ def save(
     return path
 
 
-def read_infotext(path: Path) -> str:
+def read_infotext(path: Path | io.BytesIO) -> str:
     """The infotext in a picture somebody offers; empty if it has none. The pixels are never read.
 
     Raises:
@@ -85,7 +86,7 @@ def read_infotext(path: Path) -> str:
     return read_header(path)[0]
 
 
-def read_header(path: Path) -> tuple[str, tuple[int, int]]:
+def read_header(path: Path | io.BytesIO) -> tuple[str, tuple[int, int]]:
     """The infotext in a picture, which may be empty, and its width and height.
 
     Raises:

@@ -31,6 +31,12 @@ PAINTING = re.compile(
 )
 """What Gradio's page asks for while somebody paints. Of files only those here: an address Gradio would fetch."""
 
+PROGRAMS = re.compile(
+    r"/sdapi/v1/(txt2img|img2img|extra-single-image|png-info|progress|interrupt|skip|options|samplers|schedulers"
+    r"|upscalers|sd-models|sd-vae|loras|embeddings|prompt-styles)"
+)
+"""What programs ask for, where whoever runs the studio lets them."""
+
 
 def watched_link(path: str) -> str:
     """The id of the link whose run a path is about; empty for any other path."""
@@ -38,13 +44,15 @@ def watched_link(path: str) -> str:
     return found["link"] if found else ""
 
 
-def may(role: Role | None, path: str) -> bool:
-    """Whether somebody in a role (None: not known to us) may ask for a path, given from the page's root on.
+def may(role: Role | None, path: str, programs: bool = False) -> bool:
+    """Whether somebody in a role (None: not known to us) may ask for a path, given from the page's root on; with
+    ``programs``, also for what these ask for.
     That a watcher's link is the one which the path names is for the caller to see to."""
     if OPEN.fullmatch(path):
         return True
     if role is Role.WATCHER:
         return bool(watched_link(path))
+    paints = bool(PAINTING.fullmatch(path) or (programs and PROGRAMS.fullmatch(path)))
     if role is Role.ARTIST:
-        return bool(PAINTING.fullmatch(path))
-    return role is Role.OWNER and bool(PAINTING.fullmatch(path) or OWNING.fullmatch(path))
+        return paints
+    return role is Role.OWNER and (paints or bool(OWNING.fullmatch(path)))

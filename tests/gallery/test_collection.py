@@ -56,6 +56,19 @@ def test_thrown_away_it_is_gone_and_comes_back(tmp_path: Path) -> None:
         assert kept.file(one).exists()
 
 
+def test_what_nobody_wanted_kept_is_deleted_for_good(tmp_path: Path) -> None:
+    with opened(tmp_path) as kept:
+        one, two = keep(kept, 1), keep(kept, 2)
+        kept.thumbnail(one)
+        kept.drop([kept.file(one), kept.file(two)], "user-eve")
+        assert kept.history.page("local") == [two, one]
+        kept.drop([kept.file(one)], "local")
+        kept.drop([], "local")
+        assert kept.history.any(one.id) is None
+        assert kept.history.page("local") == [two]
+        assert on_disk(tmp_path) == {two.path}
+
+
 def test_after_thirty_days_it_is_gone_for_good(tmp_path: Path) -> None:
     with opened(tmp_path) as kept:
         old, new = keep(kept, 1), keep(kept, 2)

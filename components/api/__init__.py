@@ -1,0 +1,1 @@
+"""The HTTP API of the AUTOMATIC1111 web UI, for the programs that already speak to that."""
