@@ -314,7 +314,7 @@ def test_a_program_that_goes_away_has_its_run_stopped(ada: Program) -> None:
 
 
 def test_a_run_that_its_page_has_left_goes_on_for_the_program(ada: Program, apart: ThreadPoolExecutor) -> None:
-    answer, run = painting(ada, apart, LONG | {"steps": 20})
+    answer, run = painting(ada, apart, BOT | {"steps": 30})
     run.leave()
     assert isinstance(list(run)[-1], Paused)
     assert len(answer.result()["images"]) == 1
