@@ -149,7 +149,6 @@ def test_without_the_option_there_is_nothing_of_it_and_at_home_nobody_needs_a_na
 
 def test_a_person_is_known_by_link_by_cookie_or_by_address(tmp_path: Path) -> None:
     sharing = Sharing(tmp_path)
-    tokens = {name: sharing.links.make(Role.ARTIST, 60, person=name)[0] for name in ("", "user-ada")}
 
     def who(access: Access, address: str = "10.0.0.9", **headers: str) -> str | None:
         sent = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
@@ -158,12 +157,13 @@ def test_a_person_is_known_by_link_by_cookie_or_by_address(tmp_path: Path) -> No
         return visitor.person if visitor else None
 
     closed = Access(Settings(outputs=tmp_path, behind_proxy=True, api=True), sharing)
+    tokens = {name: sharing.links.make(Role.ARTIST, 60, person=name)[0] for name in ("", "user-ada")}
     link = sharing.links.find(tokens[""])
     assert link is not None
     assert who(closed) is None
     assert who(closed, **bearer(tokens[""])) == f"link-{link.id}"
     assert who(closed, **bearer(tokens["user-ada"])) == "user-ada"
-    assert str(who(closed, **bearer(tokens[""]), Cookie=f"{BROWSER}={'a' * 32}")).startswith("browser-")
+    assert str(who(closed, **bearer(tokens[""]), Cookie=f"{BROWSER}={closed.new_name()}")).startswith("browser-")
     assert who(closed, **bearer(sharing.links.make(Role.OWNER, 60)[0])) == LOCAL
     open_ = Access(dataclasses.replace(closed.settings, open_access=True), sharing)
     here, there = who(open_), who(open_, "10.0.0.10")

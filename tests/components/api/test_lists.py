@@ -151,4 +151,4 @@ def test_a_picture_without_settings_says_nothing_and_what_is_none_is_refused(gue
         "parameters": {},
     }
     answer = guest.post("png-info", {"image": "bm9uZQ=="})
-    assert (answer.status_code, answer.json()["detail"][:24]) == (422, "This file is not a PNG p")
+    assert (answer.status_code, answer.json()["detail"][:24]) == (422, "This file is not a PNG, ")
