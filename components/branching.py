@@ -7,6 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+HEADING = """<h2 class="sw-heading">Branch from <span class="sw-at">a step</span></h2>
+<p class="sw-hint sw-no-branch">Paint something, then go on from any of its steps with other settings.</p>"""
+
 
 @dataclass(frozen=True)
 class Branching:
@@ -22,7 +25,7 @@ class Branching:
 def build() -> Branching:
     """Build the panel inside the layout that is open."""
     with gr.Column(elem_id="branching", min_width=0):
-        gr.HTML('<h2 class="sw-heading">Branch from <span class="sw-at">a step</span></h2>', padding=False)
+        gr.HTML(HEADING, padding=False)
         note = gr.HTML("", elem_classes="sw-note", elem_id="differences", padding=False)
         with gr.Row():
             remaining = gr.Textbox(label="Steps to come", placeholder="as before", elem_id="remaining", min_width=90)

@@ -21,7 +21,7 @@ def build() -> Any:
         rows=1,
         height=104,
         object_fit="cover",
-        preview=False,
+        allow_preview=False,
         interactive=False,
         elem_id="recent",
         buttons=["download", "fullscreen"],

@@ -382,5 +382,17 @@ find("tagging").addEventListener("submit", async (event) => {
 });
 section.addEventListener("keydown", (event) => { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); }); // the stage's keys are not ours
 
-// Looked at again, it shows what was painted meanwhile.
-new IntersectionObserver((entries) => { if (entries.some((each) => each.isIntersecting) && !selecting()) begin(pictures.length); }).observe(section);
+// Looked at again, it shows what was painted meanwhile; or of all pictures the one that was pressed beside the stage.
+async function lookedAt() {
+  const number = window.stepwise.recent;
+  delete window.stepwise.recent;
+  if (number === undefined) return selecting() ? undefined : begin(pictures.length);
+  if (inTrash()) trash.click();
+  select(false);
+  form.reset();
+  press(stars, false);
+  await begin(pictures.length);
+  if (pictures[number]) show(pictures[number].id);
+}
+
+new IntersectionObserver((entries) => { if (entries.some((each) => each.isIntersecting)) lookedAt(); }).observe(section);

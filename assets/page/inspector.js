@@ -39,8 +39,8 @@ function drawCurves() {
 }
 
 function drawNumbers() {
-  const step = numbers[now.index];
-  find("which").textContent = `step ${now.index + 1}`;
+  const at = now.busy ? Math.min(now.index, numbers.length - 1) : now.index, step = numbers[at]; // they come a little later than the picture
+  find("which").textContent = step ? `step ${at + 1}` : "a step";
   element.querySelectorAll("[data-number]").forEach((field) => { field.textContent = step ? text(step[field.dataset.number]) : "…"; });
   drawCurves();
 }
@@ -81,9 +81,21 @@ find("ask").addEventListener("click", async () => {
   }));
 });
 
+// A step is branched from while there are others to come.
+function offerBranch({ index, total }) {
+  const isLast = index + 1 >= total, hint = document.querySelector(".sw-no-branch");
+  document.querySelector("#branch").disabled = isLast;
+  hint.hidden = !isLast;
+  hint.textContent = total ? "Nothing is left to paint after the last step: look at an earlier one." : "Paint something, then go on from any of its steps with other settings.";
+}
+
 document.addEventListener("stepwise:look", ({ detail }) => {
+  offerBranch(detail);
   const turned = detail.run !== now.run || detail.index !== now.index;
-  if (detail.run !== now.run) element.querySelectorAll("img[data-view]").forEach((image) => image.removeAttribute("src"));
+  if (detail.run !== now.run) {
+    element.querySelectorAll("img[data-view]").forEach((image) => image.removeAttribute("src"));
+    numbers = [];
+  }
   now = detail;
   element.style.setProperty("--ratio", detail.ratio || 1);
   for (const place of document.querySelectorAll(".sw-at")) place.textContent = detail.count ? `step ${detail.index + 1}` : "a step";
@@ -98,7 +110,7 @@ document.addEventListener("stepwise:look", ({ detail }) => {
   }
   if (turned) find("maps").hidden = find("cost").hidden = true;
   find("ask").disabled = detail.busy;
-  if (of === `${detail.run}/${detail.count}`) drawNumbers();
-  clearTimeout(timer);
-  timer = setTimeout(() => refresh().catch(() => {}), REST_MS); // without a connection it stays as it is
+  drawNumbers();
+  if (!detail.busy) timer = clearTimeout(timer); // or steps that come faster than that would put it off for ever
+  timer ??= setTimeout(() => { timer = null; refresh().catch(() => {}); }, REST_MS); // without a connection it stays as it is
 });

@@ -219,6 +219,7 @@ async function compare(otherRun) {
   if (!found.steps || run !== mine) return;
   versus = found;
   find("names").textContent = `left: ${found.names[0]}  ·  right: ${found.names[1]}${found.differences.length ? `  (${found.differences.join("; ")})` : ""}`;
+  find("names").title = find("names").textContent;
   find("versus").hidden = false;
   show();
 }
@@ -321,12 +322,20 @@ document.addEventListener("keydown", (event) => {
   else if (["1", "2", "3"].includes(event.key)) choose(VIEWS[event.key - 1]);
 });
 
-// Where the column of settings is below the stage, whoever paints wants to see it.
+// Where the columns are one below the other, whoever paints wants to see the stage.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("#paint, #branch");
-  if (!button || element.getBoundingClientRect().bottom > button.getBoundingClientRect().top) return;
+  if (!button || !matchMedia("(max-width: 860px)").matches) return;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   element.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+});
+
+// A recent picture is shown large in the gallery, which is there once its tab is.
+document.addEventListener("click", (event) => {
+  const item = event.target.closest("#recent .thumbnail-item");
+  if (!item) return;
+  window.stepwise.recent = [...document.querySelectorAll("#recent .thumbnail-item")].indexOf(item);
+  [...document.querySelectorAll('#tabs button[role="tab"]')].find((tab) => tab.textContent.trim() === "Gallery").click();
 });
 
 document.addEventListener("stepwise:drawn", () => { if (steps().length) trigger("turned"); });
