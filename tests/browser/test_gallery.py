@@ -70,6 +70,13 @@ def test_nothing_of_the_picture_before_is_taken_for_that_of_the_next(gallery: Pa
     gallery.unroute("**/component_server/**")
 
 
+def test_a_recent_picture_is_shown_large(page: Page, filled: list[str]) -> None:
+    page.locator("#recent .thumbnail-item").nth(2).click()
+    viewer = page.get_by_role("dialog")
+    expect(viewer).to_contain_text(filled[2])
+    expect(viewer.locator(".sw-facts")).to_contain_text("Seed")
+
+
 def thrown_away(page: Page, expected: str) -> None:
     expect(page.locator(".sw-undone")).to_contain_text(expected)
 

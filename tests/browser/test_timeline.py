@@ -185,6 +185,27 @@ def test_a_branch_by_key_changes_the_prompt_from_there(page: Page, served: Serve
     expect(page.locator(".sw-row").nth(1)).to_contain_text("from 6: Prompt: cat → dog")
 
 
+def test_after_the_last_step_nothing_is_left_to_branch(page: Page, served: Served) -> None:
+    expect(page.locator(".sw-no-branch")).to_contain_text("Paint something")
+    paint(page, served)
+    expect(page.locator("#branch")).to_be_disabled()
+    expect(page.locator(".sw-no-branch")).to_contain_text("Nothing is left to paint after the last step")
+    page.focus(".sw-strip")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#branch")).to_be_enabled()
+    expect(page.locator(".sw-no-branch")).to_be_hidden()
+
+
+def test_a_step_can_be_looked_inside_while_others_are_painted(page: Page, served: Served) -> None:
+    set_number(page, "steps", 150)
+    page.click("button#paint")
+    page.wait_for_function("""() => document.querySelector('.sw-stage').dataset.state === 'painting'
+      && /[0-9]/.test(document.querySelector('[data-number="sigma"]').textContent)""")
+    page.click(".sw-stop")
+    page.wait_for_selector('.sw-stage[data-state="stopped"]')
+    assert len(newest(served).steps) < 150
+
+
 def test_a_branch_leaves_the_run_that_was_looked_at_when_it_was_asked_for(page: Page, served: Served) -> None:
     first, second = paint(page, served, "a fox", steps=2), paint(page, served, "a dog", steps=2)
     page.locator(".sw-strip li").first.click()
