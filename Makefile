@@ -26,7 +26,7 @@ bench: $(VENV)/test  ## speeds, as ratios measured side by side
 picture: $(VENV)/test  ## paint the README's picture anew
 	$(BIN)/python -m tests.browser.readme_picture
 
-train: $(VENV)/test  ## train a model of the cpu edition over the embedded one; ARGS="--edition first" for the one that ships
+train: $(VENV)/test  ## train the embedded model anew; ARGS="--edition full" for a wider world, which wants a GPU
 	$(BIN)/python -m studio.training all $(ARGS)
 
 $(VENV)/run: requirements.txt

@@ -18,8 +18,8 @@ from studio.errors import StudioError
 from studio.models.library import EMBEDDED_FOLDER
 
 LAST = 999
-SAMPLE, SHOWN = 128, (2, 1)
-"""Pixels of a sample, and its column and row in the sheet: a penguin in the street."""
+SAMPLE, SHOWN = 128, (2, 3)
+"""Pixels of a sample, and its column and row in the sheet: a banana on the moon."""
 INTRODUCTION = """
 ### From a picture to noise, and back
 

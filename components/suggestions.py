@@ -17,10 +17,10 @@ from studio.prompting.alternatives import NAME
 from studio.prompting.lora_tags import lora_tags
 
 EXAMPLES = (
-    "a cat on a rainy street at night",
+    "a fox in a forest in the snow",
     "a rocket on the moon",
-    "a penguin on a beach at sunset",
-    "a castle in the mountains in the morning",
+    "three apples in a kitchen",
+    "a watercolour of a house in the mountains",
 )
 _VOCABULARY = json.loads((EMBEDDED_FOLDER / "vocabulary.json").read_text(encoding="utf-8"))
 THINGS: list[str] = _VOCABULARY["things"]

@@ -20,7 +20,7 @@ from studio.timeline.export import export_tree
 from tests.browser.chromium import launched
 from tests.browser.drawn import Canvas
 
-PROMPT, CHANGED = "a cat on a rainy street at night", "a fox on a rainy street at night"
+PROMPT, CHANGED = "a fox in a forest in the snow", "a bear in a forest in the snow"
 SEED, STEPS, LEFT_AT, SHOWN, FIRST_IN_STRIP = 9, 20, 9, 15, 6
 OUT, TREE, TREE_WIDTH = Path("assets/readme.png"), Path("assets/tree.jpg"), 2000
 CANVAS = Path("assets/canvas.png")
@@ -101,9 +101,9 @@ def main() -> None:
 
 def save_tree(studio: Studio, folder: Path) -> None:
     """Branch once more, and export the tree."""
-    fox = studio.runs.of(LOCAL)[-1]
-    assert studio.branch(fox, 12, sampler="Euler a", cfg_scale=6.0).result.paths
-    tree = Image.open(export_tree(studio.runs.tree(fox), folder / "tree.png")).convert("RGB")
+    bear = studio.runs.of(LOCAL)[-1]
+    assert studio.branch(bear, 12, sampler="Euler a", cfg_scale=6.0).result.paths
+    tree = Image.open(export_tree(studio.runs.tree(bear), folder / "tree.png")).convert("RGB")
     tree.resize((TREE_WIDTH, tree.height * TREE_WIDTH // tree.width), Image.Resampling.LANCZOS).save(TREE, quality=88)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from components.suggestions import EXAMPLES
 from studio.models.catalogue import CATALOGUE
 from studio.models.download import Downloads, Phase
 from studio.models.library import Library
@@ -131,5 +132,5 @@ def test_a_control_net_is_chosen_on_the_canvas(models: Page, served: Served) -> 
 
 def test_a_lora_goes_into_the_prompt(models: Page) -> None:
     models.get_by_role("button", name="Add fox to the prompt").click()
-    expect(models.locator("#prompt textarea")).to_have_value("a cat on a rainy street at night <lora:fox:1>")
+    expect(models.locator("#prompt textarea")).to_have_value(f"{EXAMPLES[0]} <lora:fox:1>")
     expect(models.locator(".sw-count").first).to_contain_text("8 / 30 tokens")
