@@ -42,7 +42,7 @@ def arguments(
 
 def moded(answer: Any, mode: str, pictures: int) -> Any:
     """A ControlNet's answer (residuals of the levels, residual of the middle) for so many ``pictures`` as its mode
-    has it. Where it has two rows for each, the first half are those without the prompt.
+    has it. Where it has more rows than those, the first are without the prompt, one for each picture.
 
     "My prompt is more important": the nearer to the picture's surface, the weaker. "ControlNet is
     more important": so too, and only with the prompt: the rows without it get
@@ -51,7 +51,7 @@ def moded(answer: Any, mode: str, pictures: int) -> Any:
     if mode == BALANCED:
         return answer
     levels, middle = answer
-    without = pictures if len(levels[0]) == 2 * pictures else 0
+    without = pictures if len(levels[0]) > pictures else 0
     last = len(levels)
     softer = [level * SOFTER ** (last - index) for index, level in enumerate(levels)]
     if mode == CONTROL_FIRST and without:
