@@ -19,13 +19,16 @@ STRANGER = (
 
 def refusal(access: Access, asked: HTTPConnection, path: str) -> JSONResponse | None:
     """Why a program's request is refused; None where it is not. Whose it is stands in its scope then."""
-    address, names_somebody = asked.client.host if asked.client else "", "authorization" in asked.headers
-    wait = math.ceil(access.attempts.wait_s(address)) if names_somebody else 0
-    if wait:
-        return said(429, f"Too many wrong tries from your address: try again in {wait} seconds.")
+    address, named = asked.client.host if asked.client else "", asked.headers.get("authorization", "")
+    wait = math.ceil(access.attempts.wait_s(address)) if named else 0
+    held_up = said(429, f"Too many wrong tries from your address: try again in {wait} seconds.") if wait else None
+    if held_up and named.lower().startswith("basic"):  # a right token is never held up, as at the door of the page
+        return held_up
     visitor = asked.scope[VISITOR] = access.program(asked)
     if visitor is None:
-        if names_somebody:
+        if held_up:
+            return held_up
+        if named:
             access.attempts.wrong(address)
         return said(401, STRANGER, {"WWW-Authenticate": "Basic" if access.asks_for_password else "Bearer"})
     return None if roles.may(visitor.role, path, programs=True) else said(404, "There is nothing here.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from studio.presets import SAMPLERS
+from studio.request import GenerationRequest
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,15 @@ class Midway:
     def steps(self, sampler: str, at: int) -> int:
         """How many of the sampler's steps those are, one that was begun counted in."""
         return self.kept + _steps_of(sampler, at - self.at)
+
+    def stood_in(self, request: GenerationRequest) -> int:
+        """For how many of the sampler's steps a picture stands in that ``request``, or a run before it, began from."""
+        return request.skipped if self == START else self.skipped
+
+    def taken(self, request: GenerationRequest, at: int) -> int:
+        """How many of its sampler's steps are behind when ``at`` steps of ``request`` are recorded, those included that
+        a picture stands in for."""
+        return self.stood_in(request) - self.skipped + self.steps(request.sampler, at)
 
 
 START = Midway(float("inf"), 0, 0)

@@ -125,7 +125,7 @@ class Painting:
     @property
     def _skipped(self) -> int:
         """For how many of the sampler's steps a picture stands in that the run, or one before it, began from."""
-        return self.request.skipped if self._from_start else self._midway.skipped
+        return self._midway.stood_in(self.request)
 
     @property
     def _parts(self) -> Composed | None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from studio.diffusion import samplers
 from studio.diffusion.denoised import NoiseLevel, noise_level
-from studio.diffusion.midway import START, Midway
+from studio.diffusion.midway import Midway
 from studio.diffusion.snapshot import Snapshot, remember
 from studio.errors import NothingToBranch
 from studio.models.families.base import Family
@@ -57,17 +57,14 @@ def resume(request: GenerationRequest, steps: Sequence[RecordedStep], midway: Mi
     scheduler = samplers.build(before, family.trained_as, midway)
     family.set_timesteps(scheduler, before)
     # Where a solver took over since then, the steps that a picture to start from stands in for are counted in.
-    skipped = before.skipped if midway == START else 0
-    calls = skipped * SAMPLERS[before.sampler].evaluations + midway.calls(before.sampler, at)
-    kept = skipped + midway.steps(before.sampler, at)
+    skipped, kept = midway.stood_in(before), midway.taken(before, at)
+    calls = (skipped - midway.skipped) * SAMPLERS[before.sampler].evaluations + midway.calls(before.sampler, at)
     same = request.solver == before.solver
     if calls >= len(scheduler.timesteps) or not (same or kept < request.steps):
         raise NothingToBranch("There is nothing left to paint after this step: go on from an earlier one.")
     remember(scheduler, snapshot.scheduler, snapshot.latents.device)
     level = noise_level(scheduler, scheduler.timesteps[calls])
-    return Resume(
-        snapshot, level, at, midway if same else Midway(level.ratio, kept, at, skipped or midway.skipped), same
-    )
+    return Resume(snapshot, level, at, midway if same else Midway(level.ratio, kept, at, skipped), same)
 
 
 class Replay:

@@ -32,18 +32,14 @@ def midway_of(request: GenerationRequest) -> Midway:
     before = midway_of(branch.request)
     if request.solver == branch.request.solver:
         return before
-    skipped = branch.request.skipped if before == START else before.skipped
-    return Midway(math.nan, _steps_taken(branch.request, before, branch.at), branch.at, skipped)
+    kept, skipped = before.taken(branch.request, branch.at), before.stood_in(branch.request)
+    return Midway(math.nan, kept, branch.at, skipped)
 
 
 def steps_taken(request: GenerationRequest, at: int) -> int:
     """How many of its sampler's steps are behind when ``at`` steps of a request are recorded, those included that a
     picture to start from stands in for, as diffusion/replay.py counts them."""
-    return _steps_taken(request, midway_of(request), at)
-
-
-def _steps_taken(request: GenerationRequest, midway: Midway, at: int) -> int:
-    return (request.skipped if midway == START else 0) + midway.steps(request.sampler, at)
+    return midway_of(request).taken(request, at)
 
 
 def are_scheduled(request: GenerationRequest) -> bool:
