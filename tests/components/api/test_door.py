@@ -126,6 +126,9 @@ def test_the_login_lets_programs_in_and_guessing_does_not_pay(tmp_path: Path) ->
         tried = [ask(program, "GET", "samplers", **each).status_code for each in (wrong * 3)[:MOST_TRIES]]
         assert tried == [401] * MOST_TRIES
         assert ask(program, "GET", "samplers", **basic("ada", "let me in")).status_code == 429
+        assert ask(program, "GET", "samplers", **bearer("guessed")).status_code == 429
+        token = bearer(serving.token(Role.ARTIST))
+        assert ask(program, "GET", "samplers", **token).status_code == 200, "a right token is never held up"
     finally:
         serving.close()
 
